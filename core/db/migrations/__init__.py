@@ -1,0 +1,1 @@
+"""Alembic migrations, written for SQLite and PostgreSQL alike."""

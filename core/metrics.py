@@ -1,0 +1,19 @@
+"""Counters for Prometheus. Labels are fixed words: no id, no text, no address."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+MESSAGES = Counter(
+    "natiq_messages_handled_total", "Messages of citizens, by what became of them", ["outcome"]
+)
+HANDLING = Histogram(
+    "natiq_handling_seconds",
+    "Time from claiming a message to committing what it causes",
+    buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+)
+SENDS = Counter(
+    "natiq_sends_total", "Attempts to send, by channel and what came of them", ["channel", "result"]
+)
+TICKETS = Counter("natiq_tickets_opened_total", "Tickets opened, by kind", ["kind"])
+WAITING = Gauge("natiq_waiting", "Messages that wait, by queue, when last asked", ["queue"])

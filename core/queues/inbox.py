@@ -1,0 +1,241 @@
+"""The inbox: messages accepted from channels, kept until they are handled.
+
+A channel calls `accept` and says "received" to its platform only when that returns: by then the
+row is committed. The worker claims a conversation's oldest waiting message, so messages of one
+conversation are handled one after another, in the order in which they came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from core.clock import Clock, utc_now
+from core.contacts import Contacts
+from core.db.engine import Database, retry_on_contention
+from core.db.tables import ConversationRow, InboxRow
+from core.logs import get_logger, new_correlation_id
+from core.messages import MAX_TEXT, InboundMessage
+from core.queues import leases
+from core.queues.leases import Lease
+from core.wakeup import INBOX, Wakeup, conversation_topic
+
+log = get_logger(__name__)
+
+#: How long a worker may take for one message before another may take it over. Handling costs
+#: well under a second; a killed worker delays its message by this much at most.
+LEASE = timedelta(seconds=15)
+
+#: Room in the columns, in characters. Ids and button values of our channels are far shorter.
+_MAX_ID = 200
+_MAX_CHOICE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of an accepted message."""
+
+    inbox_id: int
+    conversation_id: int
+    correlation: str
+    duplicate: bool
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message under a lease, its attempt already counted."""
+
+    row: InboxRow
+    lease: Lease
+
+
+class Inbox:
+    """Accepts, claims and finishes inbound messages."""
+
+    def __init__(
+        self, db: Database, contacts: Contacts, wakeup: Wakeup, clock: Clock = utc_now
+    ) -> None:
+        self._db = db
+        self._contacts = contacts
+        self._wakeup = wakeup
+        self._clock = clock
+
+    async def accept(self, message: InboundMessage) -> Accepted:
+        """Store the message, once: the same (channel, external id) again is a duplicate.
+
+        Returns only after the commit. Text beyond `MAX_TEXT` characters is cut; NUL and lone
+        surrogates, which databases cannot store, are left out. An id that cannot be stored is kept
+        as its hash, so that two such ids stay two.
+        """
+
+        async def attempt() -> Accepted:
+            async with self._db.write() as session:
+                return await self._insert(session, message)
+
+        accepted = await retry_on_contention(attempt)
+        log.info(
+            "message accepted",
+            channel=message.channel,
+            inbox=accepted.inbox_id,
+            conversation=accepted.conversation_id,
+            correlation=accepted.correlation,
+            duplicate=accepted.duplicate,
+        )
+        if not accepted.duplicate:
+            await self._wakeup.wake(INBOX)
+            await self._wakeup.wake(conversation_topic(accepted.conversation_id))
+        return accepted
+
+    async def _insert(self, session: AsyncSession, message: InboundMessage) -> Accepted:
+        now = self._clock()
+        external_id = _storable_id(message.external_id)
+        same = select(InboxRow).where(
+            InboxRow.channel == message.channel, InboxRow.external_id == external_id
+        )
+        known = await session.scalar(same)
+        if known is not None:
+            return _known(known)
+        conversation_id = await self._contacts.conversation_of(
+            session, message.channel, message.address, now
+        )
+        # Held until the commit: ids are given out in the order in which rows become visible, so a
+        # worker cannot see a later message of this conversation before an earlier one.
+        await session.execute(
+            select(ConversationRow.id)
+            .where(ConversationRow.id == conversation_id)
+            .with_for_update(key_share=True)
+        )
+        dialect = session.get_bind().dialect.name
+        insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+        correlation = new_correlation_id()
+        made = await session.scalar(
+            insert(InboxRow)
+            .values(
+                channel=message.channel,
+                external_id=external_id,
+                conversation_id=conversation_id,
+                correlation=correlation,
+                text=_storable(message.text, MAX_TEXT),
+                choice=None if message.choice is None else _storable(message.choice, _MAX_CHOICE),
+                language=message.language,
+                sent_at=message.sent_at,
+                received_at=now,
+                state="new",
+                not_before=now,
+            )
+            .on_conflict_do_nothing(index_elements=["channel", "external_id"])
+            .returning(InboxRow.id)
+        )
+        if made is None:  # another process stored it between our look and our insert
+            known = await session.scalar(same)
+            assert known is not None  # noqa: S101 - the unique constraint just said so
+            return _known(known)
+        await session.execute(
+            update(ConversationRow)
+            .where(ConversationRow.id == conversation_id)
+            .values(last_inbound_at=now)
+        )
+        return Accepted(made, conversation_id, correlation, False, now)
+
+    async def claim(self) -> Claimed | None:
+        """Lease the conversation whose first waiting message is due and oldest, and count the
+        attempt; None when nothing is due. Counted before the work, so that a message that kills
+        its worker is not tried for ever."""
+        now = self._clock()
+        async with self._db.read() as session:
+            candidates = (await session.scalars(_due(now).limit(16))).all()
+        for conversation_id in candidates:
+            async with self._db.write() as session:
+                lease = await leases.claim(session, "work", conversation_id, now, LEASE)
+                if lease is None:
+                    continue
+                row = await session.scalar(
+                    select(InboxRow)
+                    .where(InboxRow.conversation_id == conversation_id, InboxRow.state == "new")
+                    .order_by(InboxRow.id)
+                    .limit(1)
+                )
+                if row is None or row.not_before > now:
+                    await leases.check(session, lease, None)
+                    continue
+                row.attempts += 1
+                return Claimed(row, lease)
+        return None
+
+    async def finish(self, session: AsyncSession, claimed: Claimed, state: str = "done") -> None:
+        """Mark the message handled and give the lease back, in the caller's transaction.
+
+        Raises:
+            StaleLeaseError: the lease was taken over; let the transaction fall.
+        """
+        await leases.check(session, claimed.lease, None)
+        await session.execute(
+            update(InboxRow)
+            .where(InboxRow.id == claimed.row.id)
+            .values(state=state, done_at=self._clock())
+        )
+
+    async def postpone(self, claimed: Claimed, delay: timedelta) -> None:
+        """Try again later; the conversation's later messages wait behind it.
+
+        Raises:
+            StaleLeaseError: the lease was taken over.
+        """
+        async with self._db.write() as session:
+            await leases.check(session, claimed.lease, None)
+            await session.execute(
+                update(InboxRow)
+                .where(InboxRow.id == claimed.row.id)
+                .values(not_before=self._clock() + delay)
+            )
+
+    async def waiting(self) -> int:
+        """How many messages wait to be handled."""
+        async with self._db.read() as session:
+            count = await session.scalar(
+                select(func.count()).select_from(InboxRow).where(InboxRow.state == "new")
+            )
+            return count or 0
+
+
+def _storable(text: str, longest: int) -> str:
+    kept = text.replace("\x00", "").encode("utf-8", "ignore").decode("utf-8")
+    return kept[:longest]
+
+
+def _storable_id(external_id: str) -> str:
+    if _storable(external_id, _MAX_ID) == external_id:
+        return external_id
+    raw = external_id.encode("utf-8", "surrogatepass")
+    return f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+
+def _known(row: InboxRow) -> Accepted:
+    return Accepted(row.id, row.conversation_id, row.correlation, True, row.received_at)
+
+
+def _due(now: datetime):  # type: ignore[no-untyped-def]
+    """Conversations whose first waiting message is due and that nobody holds, oldest first."""
+    earlier = aliased(InboxRow)
+    return (
+        select(InboxRow.conversation_id)
+        .join(ConversationRow, ConversationRow.id == InboxRow.conversation_id)
+        .where(
+            InboxRow.state == "new",
+            InboxRow.not_before <= now,
+            (ConversationRow.work_until.is_(None)) | (ConversationRow.work_until <= now),
+            ~exists().where(
+                earlier.conversation_id == InboxRow.conversation_id,
+                earlier.state == "new",
+                earlier.id < InboxRow.id,
+            ),
+        )
+        .order_by(InboxRow.id)
+    )

@@ -1,0 +1,75 @@
+"""Leases on a conversation, with fencing tokens: the one way in which order is kept.
+
+A claim is a conditional UPDATE that goes through only where the lease is free; it raises the
+token by one. Whoever works under a lease checks the token again in the very transaction that
+writes the result, so that a process that was suspended and came back late writes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, cast
+
+from sqlalchemy import CursorResult, or_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.db.tables import ConversationRow
+from core.errors import StaleLeaseError
+
+Kind = Literal["work", "send"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A claim on one conversation, either for handling its messages or for sending to it."""
+
+    kind: Kind
+    conversation_id: int
+    token: int
+
+
+async def claim(
+    session: AsyncSession, kind: Kind, conversation_id: int, now: datetime, length: timedelta
+) -> Lease | None:
+    """Take the lease when it is free or has run out; None when somebody else holds it."""
+    token, until = _columns(kind)
+    result = await session.execute(
+        update(ConversationRow)
+        .where(ConversationRow.id == conversation_id, or_(until.is_(None), until <= now))
+        .values({token: token + 1, until: now + length})
+        .returning(token)
+    )
+    row = result.one_or_none()
+    return None if row is None else Lease(kind, conversation_id, row[0])
+
+
+async def check(session: AsyncSession, lease: Lease, until: datetime | None) -> None:
+    """Assert, in this transaction, that the lease is still ours, and set its new end
+    (None gives it back). One that was given back is ours no more, so that nobody who missed the
+    answer to a commit undoes what was committed.
+
+    Raises:
+        StaleLeaseError: it was taken over or given back; the transaction must not commit.
+    """
+    token, column = _columns(lease.kind)
+    result = cast(
+        CursorResult[object],
+        await session.execute(
+            update(ConversationRow)
+            .where(
+                ConversationRow.id == lease.conversation_id,
+                token == lease.token,
+                column.is_not(None),
+            )
+            .values({column: until})
+        ),
+    )
+    if result.rowcount != 1:
+        raise StaleLeaseError(f"lease on conversation {lease.conversation_id} is no longer ours")
+
+
+def _columns(kind: Kind):  # type: ignore[no-untyped-def]
+    if kind == "work":
+        return ConversationRow.work_token, ConversationRow.work_until
+    return ConversationRow.send_token, ConversationRow.send_until

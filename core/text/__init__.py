@@ -1,0 +1,1 @@
+"""Text as people type it: cleaning, Arabic folding, dialect words, Arabizi, language, features."""
