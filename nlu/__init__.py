@@ -1,0 +1,1 @@
+"""Understanding: what a message means, in which language, and how near it is to another text."""
