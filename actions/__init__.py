@@ -1,0 +1,1 @@
+"""Doing: tickets, escalation, status, staff. Writes happen here, never in pages or channels."""
