@@ -1,0 +1,1 @@
+"""Talking: channels, dispatcher, worker, sender, composition root, command line."""

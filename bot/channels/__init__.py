@@ -1,0 +1,1 @@
+"""Channels: each translates one place where people talk to and from core's messages."""

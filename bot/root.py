@@ -1,0 +1,269 @@
+"""The composition root: settings in, a wired system out. Nothing else chooses implementations.
+
+root = build_app(load_settings())
+await root.start()      # tables, worker, sender, watcher
+...
+await root.stop()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from actions.base import Action
+from actions.deadlines import WorkingHours
+from actions.emergency import Emergency
+from actions.intake import Intake
+from actions.staff import Staff
+from actions.status import Status
+from actions.tickets import Tickets
+from bot.answers import Answers
+from bot.channels.web.channel import WebChannel
+from bot.dispatcher import Dispatcher, Names
+from bot.sender import Sender
+from bot.understanding import Understanding
+from bot.worker import Worker
+from core.arrays import ArrayStore
+from core.catalogue import Catalogue
+from core.clock import Clock, utc_now
+from core.contacts import Contacts
+from core.crypto import Vault
+from core.db.engine import Database
+from core.encoder import Encoder
+from core.errors import ConfigError
+from core.logs import get_logger
+from core.messages import Channel, Language
+from core.queues.inbox import Inbox
+from core.queues.outbox import Outbox
+from core.remembering import RememberingEncoder
+from core.settings import Settings, resolve_secret_key
+from core.wakeup import LocalWakeup, Wakeup
+from faq.service import FaqService
+from nlu.encoder.onnx_encoder import OnnxEncoder
+from nlu.interpreter import Interpreter
+from nlu.local import train_local
+from nlu.training_data import load_examples
+
+log = get_logger(__name__)
+
+REPLIES = Path(__file__).parent / "replies"
+
+#: Messages of different conversations that are handled, and sent, at the same time.
+WORKERS = 4
+SENDERS = 4
+
+Progress = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Mind:
+    """What understands: heavy, and needed by `natiq ask` without any database."""
+
+    encoder: Encoder
+    faq: FaqService
+    interpreter: Interpreter
+    understanding: Understanding
+
+
+@dataclass(slots=True)
+class Root:
+    """The wired system."""
+
+    settings: Settings
+    secret_key: bytes = field(repr=False)
+    vault: Vault
+    db: Database
+    wakeup: Wakeup
+    contacts: Contacts
+    inbox: Inbox
+    outbox: Outbox
+    catalogue: Catalogue
+    names: Names
+    tickets: Tickets
+    staff: Staff
+    mind: Mind | None
+    worker: Worker | None
+    sender: Sender
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def faq(self) -> FaqService:
+        """The knowledge base in service."""
+        if self.mind is None:
+            raise RuntimeError("this process was built without understanding")
+        return self.mind.faq
+
+    async def start(self, *, watch: bool = True) -> None:
+        """Bring the tables up to date and start the loops."""
+        await self.db.migrate()
+        if self.worker is not None:
+            for number in range(WORKERS):
+                self._spawn(self.worker.run(), f"worker-{number}")
+        for number in range(SENDERS):
+            self._spawn(self.sender.run(), f"sender-{number}")
+        if watch and self.mind is not None:
+            self._spawn(self.mind.faq.watch(), "faq-watch")
+
+    async def stop(self) -> None:
+        """End the loops and close the database. What is unfinished stays in its queue."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.tasks.clear()
+        await self.db.close()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self.tasks.append(asyncio.create_task(work, name=name))
+
+
+def build_mind(
+    settings: Settings,
+    progress: Progress = lambda _line: None,
+    clock: Clock = utc_now,
+    *,
+    learn_here: bool = False,
+) -> Mind:
+    """The encoder, the index and the interpreter. What was not learnt yet is learnt by a process
+    of its own (which takes memory that serving does not need), or here when `learn_here`.
+
+    Raises:
+        ConfigError: the model is missing. InputError: the FAQ cannot be served.
+    """
+    if settings.nlu == "rasa":
+        raise ConfigError("NATIQ_NLU=rasa is not available in this version; use local.")
+    examples = load_examples()
+    store = ArrayStore(settings.model_dir / "learnt")
+    served = OnnxEncoder(settings.model_dir / "encoder")
+    remembering = RememberingEncoder(served, store) if learn_here else None
+    encoder: Encoder = remembering or served
+
+    def today() -> date:
+        return clock().astimezone(settings.zone).date()
+
+    learn = None if learn_here else partial(_learn_elsewhere, settings)
+    faq = FaqService(settings.faq_dir, examples["out_of_scope"], encoder, store, today, learn)
+    faq.load(progress)
+    questions = [
+        text
+        for entry in faq.knowledge.entries
+        for texts in entry.phrasings.values()
+        for text in texts
+    ]
+    interpreter = train_local(examples, questions, encoder, store, progress)
+    if remembering is not None:
+        remembering.keep()
+    understanding = Understanding(interpreter, lambda: faq.index, today)
+    return Mind(encoder, faq, interpreter, understanding)
+
+
+def _learn_elsewhere(settings: Settings) -> None:
+    environment = {
+        **os.environ,
+        "NATIQ_MODEL_DIR": str(settings.model_dir.resolve()),
+        "NATIQ_FAQ_DIR": str(settings.faq_dir.resolve()),
+        "NATIQ_TIMEZONE": settings.timezone,
+    }
+    command = [sys.executable, "-m", "bot.cli.main", "model", "learn"]
+    done = subprocess.run(command, env=environment, stdout=sys.stderr, check=False)  # noqa: S603
+    if done.returncode != 0:
+        log.error("learning in another process failed", exit_code=done.returncode)
+
+
+def build_app(
+    settings: Settings,
+    *,
+    channels: Mapping[str, Channel] | None = None,
+    mind: Mind | None = None,
+    understand: bool = True,
+    progress: Progress = lambda _line: None,
+    clock: Clock = utc_now,
+) -> Root:
+    """Wire the system.
+
+    `channels` replaces the channels that this process sends to; `mind` shares one that is loaded
+    already; `understand=False` leaves it out, for commands that only look at tickets.
+
+    Raises:
+        ConfigError, InputError: say what to set or mend.
+    """
+    secret_key = resolve_secret_key(settings)
+    vault = Vault(secret_key)
+    db = Database(settings.resolved_database_url())
+    wakeup = LocalWakeup()
+    contacts = Contacts(vault)
+    outbox = Outbox(db, contacts, clock)
+    inbox = Inbox(db, contacts, wakeup, clock)
+    catalogue = Catalogue.load(REPLIES, settings.zone)
+    names = names_of(settings)
+    hours = WorkingHours.parse(settings.work_days, settings.work_hours, settings.zone)
+    tickets = Tickets(db, outbox, catalogue, wakeup, hours, clock)
+    staff = Staff(db, clock)
+    if channels is None:
+        channels = {"web": WebChannel()}
+    worker = None
+    if understand:
+        mind = mind or build_mind(settings, progress, clock)
+        worker = _worker(
+            mind, settings, clock, db, inbox, outbox, tickets, catalogue, names, wakeup
+        )
+    return Root(
+        settings=settings,
+        secret_key=secret_key,
+        vault=vault,
+        db=db,
+        wakeup=wakeup,
+        contacts=contacts,
+        inbox=inbox,
+        outbox=outbox,
+        catalogue=catalogue,
+        names=names,
+        tickets=tickets,
+        staff=staff,
+        mind=mind,
+        worker=worker,
+        sender=Sender(outbox, channels, wakeup),
+    )
+
+
+def _worker(
+    mind: Mind,
+    settings: Settings,
+    clock: Clock,
+    db: Database,
+    inbox: Inbox,
+    outbox: Outbox,
+    tickets: Tickets,
+    catalogue: Catalogue,
+    names: Names,
+    wakeup: Wakeup,
+) -> Worker:
+    def today() -> date:
+        return clock().astimezone(settings.zone).date()
+
+    answers = Answers(catalogue, lambda: mind.faq.index, today)
+    actions: dict[str, Action] = {
+        "urgent": Emergency(catalogue, tickets),
+        "status": Status(catalogue, tickets, clock),
+    }
+    dispatcher = Dispatcher(
+        catalogue, tickets, outbox, answers, Intake(catalogue, tickets), actions, names
+    )
+    return Worker(db, inbox, outbox, tickets, catalogue, mind.understanding, dispatcher, wakeup)
+
+
+def names_of(settings: Settings) -> Names:
+    """How the ministry is called."""
+    ministry: dict[Language, str] = {
+        "ar": settings.ministry_name_ar,
+        "en": settings.ministry_name_en,
+    }
+    return Names(ministry, settings.sample)

@@ -1,0 +1,102 @@
+"""The sender: takes outbox rows, in each conversation's order, to their channels.
+
+At least once: a request that got no answer may have been carried out, so its repetition is marked
+`maybe_doubled` and counted. Errors that another attempt cannot mend become dead letters, which the
+desk shows to whoever wrote the reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+
+from core import metrics
+from core.errors import ChannelError, StaleLeaseError
+from core.logs import bind_correlation, get_logger
+from core.messages import Channel, Delivery
+from core.queues.outbox import Claimed, Outbox
+from core.retry import SENDING
+from core.wakeup import DESK, OUTBOX, Wakeup, conversation_topic
+
+log = get_logger(__name__)
+
+#: How often to look for work that no wake-up announced, in seconds.
+POLL = 1.0
+
+#: Longest wait for a channel, in seconds; shorter than the lease on the conversation.
+SEND_TIMEOUT = 20.0
+
+
+class Sender:
+    """Sends messages until it is cancelled."""
+
+    def __init__(self, outbox: Outbox, channels: Mapping[str, Channel], wakeup: Wakeup) -> None:
+        self._outbox = outbox
+        self._channels = channels
+        self._wakeup = wakeup
+
+    async def run(self) -> None:
+        """Send for ever; errors of the database are waited out."""
+        while True:
+            try:
+                sent = await self.step()
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                log.exception("sender step failed")
+                await asyncio.sleep(POLL)
+                continue
+            if not sent:
+                await self._wakeup.wait(OUTBOX, POLL)
+
+    async def step(self) -> bool:
+        """Send one message; False when none is due."""
+        claimed = await self._outbox.claim(list(self._channels))
+        if claimed is None:
+            return False
+        envelope = claimed.envelope
+        with bind_correlation(envelope.correlation_id, outbox=envelope.outbox_id):
+            try:
+                await self._send(claimed)
+            except StaleLeaseError:
+                log.warning("send lease was taken over", attempt=claimed.attempt)
+        await self._wakeup.wake(conversation_topic(envelope.conversation_id))
+        return True
+
+    async def _send(self, claimed: Claimed) -> None:
+        envelope = claimed.envelope
+        channel = self._channels[claimed.channel]
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                delivery: Delivery = await channel.send(envelope)
+        except TimeoutError:
+            await self._failed(claimed, ChannelError("timeout", uncertain=True))
+        except ChannelError as error:
+            await self._failed(claimed, error)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.exception("channel broke")
+            await self._failed(claimed, ChannelError(type(error).__name__, uncertain=True))
+        else:
+            await self._outbox.sent(claimed, delivery.external_id)
+            metrics.SENDS.labels(claimed.channel, "sent").inc()
+            log.info("message sent", channel=channel.name, attempt=claimed.attempt)
+
+    async def _failed(self, claimed: Claimed, error: ChannelError) -> None:
+        delay = None if error.permanent else SENDING.delay(claimed.attempt, error.retry_after)
+        if delay is None:
+            await self._outbox.give_up(claimed, error.reason)
+            await self._wakeup.wake(DESK)
+            metrics.SENDS.labels(claimed.channel, "given up").inc()
+            log.error("message given up", reason=error.reason, attempts=claimed.attempt)
+            return
+        await self._outbox.postpone(claimed, delay, error.reason, uncertain=error.uncertain)
+        metrics.SENDS.labels(claimed.channel, "tried again").inc()
+        log.warning(
+            "message will be tried again",
+            reason=error.reason,
+            attempt=claimed.attempt,
+            delay=round(delay / timedelta(seconds=1), 1),
+        )

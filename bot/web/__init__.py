@@ -1,0 +1,1 @@
+"""The web application: where the chat and the desk are mounted."""

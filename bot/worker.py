@@ -1,0 +1,152 @@
+"""The worker: takes inbox rows, one per conversation at a time, and has them handled.
+
+What is slow (understanding) happens outside the transaction and off the event loop; then one
+transaction holds the actions, the answers and the row's end, under the lease's fencing token.
+A message that cannot be handled becomes a ticket, never a silent dead row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from actions.tickets import Tickets
+from bot.dispatcher import Dispatcher
+from bot.understanding import Decision, Understanding
+from core import conversations, metrics
+from core.catalogue import Catalogue
+from core.db.engine import Database
+from core.errors import StaleLeaseError
+from core.logs import bind_correlation, get_logger
+from core.messages import Language
+from core.queues.inbox import Claimed, Inbox
+from core.queues.outbox import Outbox
+from core.retry import HANDLING
+from core.wakeup import DESK, INBOX, OUTBOX, Wakeup, conversation_topic
+
+log = get_logger(__name__)
+
+#: How often to look for work that no wake-up announced, in seconds.
+POLL = 1.0
+
+
+class Worker:
+    """Handles messages until it is cancelled."""
+
+    def __init__(
+        self,
+        db: Database,
+        inbox: Inbox,
+        outbox: Outbox,
+        tickets: Tickets,
+        catalogue: Catalogue,
+        understanding: Understanding,
+        dispatcher: Dispatcher,
+        wakeup: Wakeup,
+    ) -> None:
+        self._db = db
+        self._inbox = inbox
+        self._outbox = outbox
+        self._tickets = tickets
+        self._catalogue = catalogue
+        self._understanding = understanding
+        self._dispatcher = dispatcher
+        self._wakeup = wakeup
+
+    async def run(self) -> None:
+        """Work for ever; errors of the database are waited out."""
+        while True:
+            try:
+                worked = await self.step()
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                log.exception("worker step failed")
+                await asyncio.sleep(POLL)
+                continue
+            if not worked:
+                await self._wakeup.wait(INBOX, POLL)
+
+    async def step(self) -> bool:
+        """Handle one message; False when none is due."""
+        claimed = await self._inbox.claim()
+        if claimed is None:
+            return False
+        with bind_correlation(claimed.row.correlation, inbox=claimed.row.id):
+            await self._handle(claimed)
+        for topic in (OUTBOX, DESK, conversation_topic(claimed.row.conversation_id)):
+            await self._wakeup.wake(topic)
+        return True
+
+    async def _handle(self, claimed: Claimed) -> None:
+        row = claimed.row
+        started = time.perf_counter()
+        try:
+            if row.attempts > HANDLING.attempts:
+                # It killed whoever handled it before it could be counted as failed.
+                await self._hand_to_staff(claimed)
+                return
+            decision = await self._understand(claimed)
+            async with self._db.write() as session:
+                await self._inbox.finish(session, claimed)
+                await self._dispatcher.handle(session, row, decision)
+        except StaleLeaseError:
+            log.warning("lease was taken over, work thrown away", attempt=row.attempts)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("message could not be handled", attempt=row.attempts)
+            await self._again_or_staff(claimed)
+        else:
+            seconds = time.perf_counter() - started
+            metrics.HANDLING.observe(seconds)
+            metrics.MESSAGES.labels(decision.outcome if decision is not None else "choice").inc()
+            log.info(
+                "message handled",
+                conversation=row.conversation_id,
+                intent=decision.intent if decision is not None else "choice",
+                outcome=decision.outcome if decision is not None else "choice",
+                elapsed=round(seconds, 4),
+            )
+
+    async def _understand(self, claimed: Claimed) -> Decision | None:
+        row = claimed.row
+        if row.choice is not None:
+            return None
+        async with self._db.read() as session:
+            conversation = await conversations.load(session, row.conversation_id)
+            default: Language = "en" if (row.language or conversation.language) == "en" else "ar"
+        return await asyncio.to_thread(self._understanding.decide, row.text, default)
+
+    async def _again_or_staff(self, claimed: Claimed) -> None:
+        delay = HANDLING.delay(claimed.row.attempts)
+        try:
+            if delay is None:
+                await self._hand_to_staff(claimed)
+            else:
+                await self._inbox.postpone(claimed, delay)
+        except StaleLeaseError:
+            log.warning("lease was taken over, work thrown away", attempt=claimed.row.attempts)
+
+    async def _hand_to_staff(self, claimed: Claimed) -> None:
+        """A poison message: staff get it with what is known, the citizen gets a number."""
+        row = claimed.row
+        async with self._db.write() as session:
+            await self._inbox.finish(session, claimed, state="poison")
+            conversation = await conversations.load(session, row.conversation_id, lock=True)
+            ticket = await self._tickets.open(
+                session, conversation, kind="unhandled", statement=row.text
+            )
+            language: Language = "en" if conversation.language == "en" else "ar"
+            await self._outbox.put(
+                session,
+                conversation.id,
+                self._catalogue.line(
+                    "ticket_opened_unhandled", language, number=ticket.number, date=ticket.due_at
+                ),
+                correlation=row.correlation,
+                inbox_id=row.id,
+                ticket_id=ticket.id,
+            )
+        metrics.MESSAGES.labels("poison").inc()
+        log.error("message handed to staff unread", ticket=ticket.id, attempts=row.attempts)

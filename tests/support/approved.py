@@ -1,0 +1,83 @@
+"""Every text that may be sent, derived from the files again, with nothing of the bot's own code."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+_DAY_AR = "الاثنين|الثلاثاء|الأربعاء|الخميس|الجمعة|السبت|الأحد"
+_MONTH_AR = "يناير|فبراير|مارس|أبريل|مايو|يونيو|يوليو|أغسطس|سبتمبر|أكتوبر|نوفمبر|ديسمبر"
+_DAY_EN = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
+_MONTH_EN = "January|February|March|April|May|June|July|August|September|October|November|December"
+_DATES = {
+    "ar": rf"(?:{_DAY_AR}) [0-9]{{1,2}} (?:{_MONTH_AR}) [0-9]{{4}} الساعة [0-9]{{1,2}}:[0-9]{{2}}",
+    "en": rf"(?:{_DAY_EN}) [0-9]{{1,2}} (?:{_MONTH_EN}) [0-9]{{4}} at [0-9]{{1,2}}:[0-9]{{2}}",
+}
+# The mark keeps the groups in order among Arabic letters.
+_NUMBER = "\u200e[0-9]{3}-[0-9]{3}"
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+@dataclass
+class Approved:
+    """`answers`: FAQ id and language to text; `lines`: key and language to template."""
+
+    answers: dict[tuple[str, str], str]
+    lines: dict[tuple[str, str], str]
+    titles: dict[str, str]
+
+    @classmethod
+    def read(cls, faq: Path, replies: Path, titles: dict[str, str]) -> Approved:
+        answers = {}
+        for path in sorted(faq.glob("*.yml")):
+            for item in YAML(typ="safe").load(path.read_text(encoding="utf-8"))["entries"]:
+                for language in ("ar", "en"):
+                    answers[item["id"], language] = item["answer"][language]
+        lines = {}
+        for language in ("ar", "en"):
+            text = (replies / f"{language}.yml").read_text(encoding="utf-8")
+            for key, line in YAML(typ="safe").load(text)["lines"].items():
+                lines[key, language] = line
+        return cls(answers, lines, titles)
+
+    def why_not(self, row: Any, staff_replies: set[str]) -> str | None:
+        """What is wrong with an outbox row, or None when it is approved in every respect."""
+        text, language = row.payload["text"], row.payload["language"]
+        if row.text_hash != sha(text):
+            return "text_hash is not the hash of the text"
+        if row.payload["origin"]["hash"] != row.approved_hash:
+            return "payload and row name different approved hashes"
+        if row.origin_kind == "faq":
+            approved = self.answers.get((row.origin_ref, language))
+            if approved is None or text != approved.strip():
+                return "not the approved answer"
+        elif row.origin_kind == "line":
+            approved = self.lines.get((row.origin_ref, language))
+            if approved is None or not self.pattern(approved, language).fullmatch(text):
+                return "not the catalogue's line with its slots filled"
+        elif row.origin_kind == "staff":
+            approved = text
+            if text not in staff_replies:
+                return "no member of staff wrote this"
+        else:
+            return f"unknown origin {row.origin_kind}"
+        if row.approved_hash != sha(approved.strip()):
+            return "approved_hash is not the hash of the approved text"
+        return None
+
+    def pattern(self, template: str, language: str) -> re.Pattern[str]:
+        slots = {
+            "{number}": _NUMBER,
+            "{date}": _DATES[language],
+            "{title}": re.escape(self.titles[language]),
+        }
+        parts = re.split(r"(\{[a-z]+\})", template.strip())
+        return re.compile("".join(slots.get(part, re.escape(part)) for part in parts))
