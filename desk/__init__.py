@@ -1,0 +1,1 @@
+"""Staff: the web console, its logins and who may do what."""
