@@ -3,19 +3,24 @@
 At least once: a request that got no answer may have been carried out, so its repetition is marked
 `maybe_doubled` and counted. Errors that another attempt cannot mend become dead letters, which the
 desk shows to whoever wrote the reply.
+
+It keeps to the platforms' rules: their pace, over all and to one person, and WhatsApp's window of
+24 hours, outside of which a message is held and a notice sent in its stead.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from core import metrics
+from core.clock import Clock, utc_now
 from core.errors import ChannelError, StaleLeaseError
 from core.logs import bind_correlation, get_logger
-from core.messages import Channel, Delivery
+from core.messages import Channel, Delivery, Language, OutboundMessage
 from core.queues.outbox import Claimed, Outbox
+from core.rates import LocalRateLimits, RateLimits
 from core.retry import SENDING
 from core.wakeup import DESK, OUTBOX, Wakeup, conversation_topic
 
@@ -27,14 +32,29 @@ POLL = 1.0
 #: Longest wait for a channel, in seconds; shorter than the lease on the conversation.
 SEND_TIMEOUT = 20.0
 
+#: Sent in the stead of a message that the window does not let through.
+Notice = Callable[[Language], OutboundMessage]
+
 
 class Sender:
     """Sends messages until it is cancelled."""
 
-    def __init__(self, outbox: Outbox, channels: Mapping[str, Channel], wakeup: Wakeup) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        channels: Mapping[str, Channel],
+        wakeup: Wakeup,
+        *,
+        rates: RateLimits | None = None,
+        notice: Notice | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
         self._outbox = outbox
         self._channels = channels
         self._wakeup = wakeup
+        self._rates = rates or LocalRateLimits()
+        self._notice = notice
+        self._clock = clock
 
     async def run(self) -> None:
         """Send for ever; errors of the database are waited out."""
@@ -51,18 +71,56 @@ class Sender:
                 await self._wakeup.wait(OUTBOX, POLL)
 
     async def step(self) -> bool:
-        """Send one message; False when none is due."""
-        claimed = await self._outbox.claim(list(self._channels))
+        """Send one message; False when none is due (on a channel whose pace allows one)."""
+        claimed = await self._outbox.claim(await self._ready())
         if claimed is None:
             return False
         envelope = claimed.envelope
         with bind_correlation(envelope.correlation_id, outbox=envelope.outbox_id):
             try:
-                await self._send(claimed)
+                if self._window_is_closed(claimed):
+                    await self._hold(claimed, "window")
+                elif not await self._must_wait(claimed):
+                    await self._send(claimed)
             except StaleLeaseError:
                 log.warning("send lease was taken over", attempt=claimed.attempt)
         await self._wakeup.wake(conversation_topic(envelope.conversation_id))
         return True
+
+    async def _ready(self) -> list[str]:
+        """The channels that take one more message now."""
+        ready = []
+        for name, channel in self._channels.items():
+            pace = channel.pace()
+            if pace is None or await self._rates.wait_for(pace) == 0:
+                ready.append(name)
+        return ready
+
+    async def _must_wait(self, claimed: Claimed) -> bool:
+        """Whether the platform's pace puts the message off; if not, it is counted."""
+        channel = self._channels[claimed.channel]
+        overall = channel.pace()
+        paces = [*channel.paces(claimed.envelope), *([overall] if overall else [])]
+        wait = await self._rates.reserve(paces)
+        if wait > 0:
+            await self._outbox.defer(claimed, timedelta(seconds=wait))
+        return wait > 0
+
+    def _window_is_closed(self, claimed: Claimed) -> bool:
+        window = self._channels[claimed.channel].reply_window
+        if window is None or claimed.envelope.message.template is not None:
+            return False
+        start = claimed.window_start
+        return start is None or self._clock() >= start + window
+
+    async def _hold(self, claimed: Claimed, reason: str) -> None:
+        message = claimed.envelope.message
+        notice = self._notice(message.language) if self._notice is not None else None
+        await self._outbox.hold(claimed, notice, reason)
+        for topic in (OUTBOX, DESK):
+            await self._wakeup.wake(topic)
+        metrics.SENDS.labels(claimed.channel, "held").inc()
+        log.info("message held until the person writes", reason=reason)
 
     async def _send(self, claimed: Claimed) -> None:
         envelope = claimed.envelope
@@ -73,7 +131,10 @@ class Sender:
         except TimeoutError:
             await self._failed(claimed, ChannelError("timeout", uncertain=True))
         except ChannelError as error:
-            await self._failed(claimed, error)
+            if error.window_closed and claimed.envelope.message.template is None:
+                await self._hold(claimed, error.reason)
+            else:
+                await self._failed(claimed, error)
         except asyncio.CancelledError:
             raise
         except Exception as error:

@@ -39,6 +39,7 @@ class ChannelError(NatiqError):
         retry_after: seconds the platform asked us to wait, when it said so.
         permanent: True when trying again cannot help (blocked by the user, message refused).
         uncertain: True when the request may have been carried out (no answer came).
+        window_closed: True when the platform takes a free text only after the person wrote again.
     """
 
     def __init__(
@@ -48,9 +49,11 @@ class ChannelError(NatiqError):
         retry_after: float | None = None,
         permanent: bool = False,
         uncertain: bool = False,
+        window_closed: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
         self.permanent = permanent
         self.uncertain = uncertain
+        self.window_closed = window_closed

@@ -17,3 +17,11 @@ SENDS = Counter(
 )
 TICKETS = Counter("natiq_tickets_opened_total", "Tickets opened, by kind", ["kind"])
 WAITING = Gauge("natiq_waiting", "Messages that wait, by queue, when last asked", ["queue"])
+UPDATES = Counter(
+    "natiq_updates_total",
+    "What platforms sent us, by channel and what became of it",
+    ["channel", "result"],
+)
+ATTACHMENTS = Counter(
+    "natiq_attachments_total", "Files that citizens sent, by what became of them", ["result"]
+)

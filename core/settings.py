@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     work_days: str = "sun,mon,tue,wed,thu"
     work_hours: str = "08:00-15:00"
     frame_ancestors: str = ""
+    human_silence_hours: float = Field(default=12, ge=0.5, le=22)
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     sample: bool = True
@@ -77,6 +78,8 @@ class Settings(BaseSettings):
     whatsapp_app_secret: SecretStr | None = None
     whatsapp_verify_token: SecretStr | None = None
     whatsapp_api_url: str | None = None
+    whatsapp_business_id: str | None = None
+    whatsapp_template: str = Field(default="natiq_reply_ready", pattern=r"^[a-z0-9_]{1,512}$")
 
     nlu: Literal["local", "rasa"] = "local"
     rasa_url: str | None = None

@@ -13,6 +13,7 @@ from typing import Protocol
 INBOX = "inbox"
 OUTBOX = "outbox"
 DESK = "desk"
+ATTACHMENTS = "attachments"
 
 
 def conversation_topic(conversation_id: int) -> str:

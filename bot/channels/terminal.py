@@ -11,12 +11,12 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from core.messages import Delivery, Envelope, OutboundMessage
+from core.messages import Delivery, Envelope, OutboundMessage, Unlimited
 
 TERMINAL = "terminal"
 
 
-class TerminalChannel:
+class TerminalChannel(Unlimited):
     """Prints what is said to the citizen of one address, and remembers the choices offered."""
 
     def __init__(self, write: Callable[[str], None]) -> None:

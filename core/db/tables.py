@@ -45,8 +45,11 @@ class Contact(Base):
 class ConversationRow(Base):
     """One person's conversation on one channel. Owner: `core.conversations`.
 
-    The two pairs of lease columns hold the worker's and the sender's lease: a token that grows
-    by one with every claim (the fencing token), and the time until which the claim holds.
+    `window_start` is the platform's time of the person's newest message: a platform's window for
+    free replies is counted from it. `touched_at` is when the citizen or staff last spoke while a
+    human has the conversation. The two pairs of lease columns hold the worker's and the sender's
+    lease: a token that grows by one with every claim (the fencing token), and the time until
+    which the claim holds.
     """
 
     __tablename__ = "conversations"
@@ -64,6 +67,9 @@ class ConversationRow(Base):
     state: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime]
     last_inbound_at: Mapped[datetime | None]
+    window_start: Mapped[datetime | None]
+    touched_at: Mapped[datetime | None]
+    language_chosen: Mapped[bool] = mapped_column(default=False, server_default=sql_text("false"))
     work_token: Mapped[int] = mapped_column(default=0, server_default=sql_text("0"))
     work_until: Mapped[datetime | None]
     send_token: Mapped[int] = mapped_column(default=0, server_default=sql_text("0"))
@@ -95,6 +101,7 @@ class InboxRow(Base):
     choice: Mapped[str | None] = mapped_column(String(200))
     language: Mapped[str | None] = mapped_column(String(2))
     sent_at: Mapped[datetime | None]
+    media: Mapped[dict[str, Any] | None]
     received_at: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(10), default="new")
     attempts: Mapped[int] = mapped_column(default=0, server_default=sql_text("0"))
@@ -106,7 +113,8 @@ class OutboxRow(Base):
     """One message to send. Owner: `core.queues.outbox`.
 
     State: pending -> sending -> sent (-> delivered -> read) | failed (given up, shown on the
-    desk). `maybe_doubled` marks a message whose earlier attempt may have gone out.
+    desk); `held` waits for the citizen to open the platform's window, then becomes pending.
+    `maybe_doubled` marks a message whose earlier attempt may have gone out.
     """
 
     __tablename__ = "outbox"
@@ -120,6 +128,7 @@ class OutboxRow(Base):
         ),
         Index("ix_outbox_conversation_id_id", "conversation_id", "id"),
         Index("ix_outbox_inbox_id", "inbox_id"),
+        Index("ix_outbox_channel_external_id", "channel", "external_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -143,8 +152,29 @@ class OutboxRow(Base):
     failure: Mapped[str | None] = mapped_column(String(100))
 
 
+class ReceiptRow(Base):
+    """What a platform said of a message that we did not know by its id yet, because it spoke
+    before our own commit. Owner: `core.queues.outbox`."""
+
+    __tablename__ = "receipts"
+    __table_args__ = (UniqueConstraint("channel", "external_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(String(20))
+    external_id: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(10))
+    failure: Mapped[str | None] = mapped_column(String(100))
+    at: Mapped[datetime]
+
+
 class TicketRow(Base):
-    """A matter for a person. Owner: `actions.tickets`. State: open -> answered -> closed."""
+    """A matter for a person. Owner: `actions.tickets`. State: open -> answered -> closed.
+
+    `details` holds what the intake asked for: `what`, `where`, `when`, `reference`. `code_hash` is
+    the keyed hash of the secret code by which its writer resumes it elsewhere. `answering_id` and
+    `answering_until` say who is writing a reply just now. `search_text` is everything that was
+    said on it, folded for searching.
+    """
 
     __tablename__ = "tickets"
     __table_args__ = (
@@ -165,6 +195,67 @@ class TicketRow(Base):
     due_at: Mapped[datetime]
     first_reply_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+    details: Mapped[dict[str, Any] | None]
+    code_hash: Mapped[str | None] = mapped_column(String(64))
+    answering_id: Mapped[int | None]
+    answering_until: Mapped[datetime | None]
+    search_text: Mapped[str] = mapped_column(Text, default="", server_default="")
+
+
+class TicketPlaceRow(Base):
+    """A conversation that a ticket was in before its writer resumed it in another. Owner:
+    `actions.tickets`."""
+
+    __tablename__ = "ticket_places"
+    __table_args__ = (UniqueConstraint("ticket_id", "conversation_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"))
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id"))
+    left_at: Mapped[datetime]
+
+
+class AttachmentRow(Base):
+    """A file that a citizen sent. Owner: `actions.attachments`.
+
+    State: wanted -> kept | refused (not a file that we take) | lost (could not be fetched).
+    `ticket_id` is empty while the form it was sent into is open. The file lies under
+    `DATA_DIR/attachments` by the name in `stored`, which is ours; `name` is the citizen's and
+    never a path. `mime` is what the content shows it to be, `size` its bytes.
+    """
+
+    __tablename__ = "attachments"
+    __table_args__ = (
+        UniqueConstraint("inbox_id"),
+        Index("ix_attachments_ticket_id", "ticket_id"),
+        Index(
+            "ix_attachments_wanted",
+            "not_before",
+            "id",
+            postgresql_where=sql_text("state = 'wanted'"),
+            sqlite_where=sql_text("state = 'wanted'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    inbox_id: Mapped[int] = mapped_column(ForeignKey("inbox.id"))
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id"))
+    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("tickets.id"))
+    channel: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[str] = mapped_column(String(10))
+    ref: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    state: Mapped[str] = mapped_column(String(10), default="wanted")
+    mime: Mapped[str | None] = mapped_column(String(100))
+    size: Mapped[int | None]
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    stored: Mapped[str | None] = mapped_column(String(100))
+    failure: Mapped[str | None] = mapped_column(String(100))
+    attempts: Mapped[int] = mapped_column(default=0, server_default=sql_text("0"))
+    claim_until: Mapped[datetime | None]
+    not_before: Mapped[datetime]
+    created_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
 
 
 class TicketEventRow(Base):
@@ -213,7 +304,8 @@ class DeskSessionRow(Base):
 
 
 class LoginAttemptRow(Base):
-    """A failed login, to slow guessing. Owner: `desk.auth`. `key` is a keyed hash, not a name."""
+    """A failed guess, to slow guessing: a login (owner `desk.auth`) or a ticket's secret code
+    (owner `actions.resume`). `key` is a keyed hash, not a name."""
 
     __tablename__ = "login_attempts"
     __table_args__ = (Index("ix_login_attempts_key_at", "key", "at"),)

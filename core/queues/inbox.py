@@ -8,10 +8,12 @@ conversation are handled one after another, in the order in which they came.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import ColumnElement, case, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -22,9 +24,9 @@ from core.db.engine import Database, retry_on_contention
 from core.db.tables import ConversationRow, InboxRow
 from core.logs import get_logger, new_correlation_id
 from core.messages import MAX_TEXT, InboundMessage
-from core.queues import leases
+from core.queues import leases, outbox
 from core.queues.leases import Lease
-from core.wakeup import INBOX, Wakeup, conversation_topic
+from core.wakeup import INBOX, OUTBOX, Wakeup, conversation_topic
 
 log = get_logger(__name__)
 
@@ -35,6 +37,8 @@ LEASE = timedelta(seconds=15)
 #: Room in the columns, in characters. Ids and button values of our channels are far shorter.
 _MAX_ID = 200
 _MAX_CHOICE = 200
+_MAX_MEDIA_TEXT = 1_000
+_MAX_MEDIA_ITEMS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,11 @@ class Inbox:
         Returns only after the commit. Text beyond `MAX_TEXT` characters is cut; NUL and lone
         surrogates, which databases cannot store, are left out. An id that cannot be stored is kept
         as its hash, so that two such ids stay two.
+
+        The new wording of a message (`edit_of`) replaces the old one while that waits; afterwards
+        it is a message of its own. An edit that changes no word is a duplicate.
+
+        Whatever was held until the person wrote again is released in the same transaction.
         """
 
         async def attempt() -> Accepted:
@@ -89,7 +98,8 @@ class Inbox:
             duplicate=accepted.duplicate,
         )
         if not accepted.duplicate:
-            await self._wakeup.wake(INBOX)
+            for topic in (INBOX, OUTBOX):
+                await self._wakeup.wake(topic)
             await self._wakeup.wake(conversation_topic(accepted.conversation_id))
         return accepted
 
@@ -102,6 +112,10 @@ class Inbox:
         known = await session.scalar(same)
         if known is not None:
             return _known(known)
+        if message.edit_of is not None:
+            edited = await self._edit(session, message)
+            if edited is not None:
+                return _known(edited)
         conversation_id = await self._contacts.conversation_of(
             session, message.channel, message.address, now
         )
@@ -126,6 +140,7 @@ class Inbox:
                 choice=None if message.choice is None else _storable(message.choice, _MAX_CHOICE),
                 language=message.language,
                 sent_at=message.sent_at,
+                media=None if message.media is None else _storable_json(message.media.to_payload()),
                 received_at=now,
                 state="new",
                 not_before=now,
@@ -140,9 +155,31 @@ class Inbox:
         await session.execute(
             update(ConversationRow)
             .where(ConversationRow.id == conversation_id)
-            .values(last_inbound_at=now)
+            .values(last_inbound_at=now, window_start=_later_of(message.sent_at or now, now))
         )
+        await outbox.release_held(session, conversation_id, now)
         return Accepted(made, conversation_id, correlation, False, now)
+
+    async def _edit(self, session: AsyncSession, message: InboundMessage) -> InboxRow | None:
+        """The row that the new wording went into, or that has it already; None when the new
+        wording is to be handled by itself."""
+        former = await session.scalar(
+            select(InboxRow)
+            .where(
+                InboxRow.channel == message.channel,
+                InboxRow.external_id == _storable_id(message.edit_of or ""),
+            )
+            .with_for_update()
+        )
+        if former is None:
+            return None
+        text = _storable(message.text, MAX_TEXT)
+        if former.text == text:
+            return former
+        if former.state == "new" and former.attempts == 0:
+            former.text = text
+            return former
+        return None
 
     async def claim(self) -> Claimed | None:
         """Lease the conversation whose first waiting message is due and oldest, and count the
@@ -208,6 +245,24 @@ class Inbox:
 def _storable(text: str, longest: int) -> str:
     kept = text.replace("\x00", "").encode("utf-8", "ignore").decode("utf-8")
     return kept[:longest]
+
+
+def _storable_json(value: Any) -> Any:
+    """The same with every text in it storable."""
+    if isinstance(value, str):
+        return _storable(value, _MAX_MEDIA_TEXT)
+    if isinstance(value, Mapping):
+        return {key: _storable_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable_json(item) for item in value[:_MAX_MEDIA_ITEMS]]
+    return value
+
+
+def _later_of(said: datetime, now: datetime) -> ColumnElement[datetime]:
+    """The platform's time of the newest message; one that is ahead of ours is not believed."""
+    said = min(said, now)
+    start = ConversationRow.window_start
+    return case((start.is_(None) | (start < said), said), else_=start)
 
 
 def _storable_id(external_id: str) -> str:

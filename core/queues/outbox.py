@@ -4,12 +4,17 @@ Rows are written in the same transaction as the action that causes them. The sen
 conversation's oldest unsent message, so messages arrive in order. A row is marked `sending`
 before the request goes out; one found in that state later may have been delivered already, and
 is sent again with `maybe_doubled` set, because no platform offers an idempotent send.
+
+A text that is longer than its channel takes becomes several rows, so that each part is sent, and
+tried again, by itself. Where a platform lets us speak freely only for a while after the person
+wrote, a message that comes too late is `held`: a notice goes out in its stead, once, and what is
+held goes out, in order, when the person writes or taps again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, func, select, update
@@ -23,8 +28,9 @@ from core.db.tables import ConversationRow, OutboxRow
 from core.errors import NatiqError
 from core.logs import get_logger
 from core.messages import Envelope, OutboundMessage, text_hash
-from core.queues import leases
+from core.queues import leases, receipts
 from core.queues.leases import Lease
+from core.text.split import split, units
 
 log = get_logger(__name__)
 
@@ -38,6 +44,28 @@ _UNSENT = ("pending", "sending")
 
 
 @dataclass(frozen=True, slots=True)
+class TextLimits:
+    """How long a text a channel takes in one message, in UTF-16 code units: without buttons, and
+    with them. `links_in_text`: links stand as lines beneath the text and count with it."""
+
+    text: int
+    with_choices: int
+    links_in_text: bool = False
+
+
+def parts_of(message: OutboundMessage, limits: TextLimits | None) -> list[OutboundMessage]:
+    """The message as the channel takes it; choices and links stay with the last part."""
+    if limits is None or message.template is not None:
+        return [message]
+    last = limits.with_choices if message.choices else limits.text
+    if limits.links_in_text:
+        last -= sum(units(f"\n{link.label}\n{link.url}") + 1 for link in message.links)
+    texts = split(message.text, limits.text, max(last, 16))
+    parts = [replace(message, text=text, choices=(), links=()) for text in texts[:-1]]
+    return [*parts, replace(message, text=texts[-1])]
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """A message under a lease, with the address it goes to; its attempt already counted."""
 
@@ -45,15 +73,25 @@ class Claimed:
     channel: str
     lease: Lease
     attempt: int
+    window_start: datetime | None = None
+    last_inbound_at: datetime | None = None
 
 
 class Outbox:
-    """Stores, claims and finishes outbound messages."""
+    """Stores, claims and finishes outbound messages. `limits` names the channels whose texts are
+    cut into parts."""
 
-    def __init__(self, db: Database, contacts: Contacts, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        db: Database,
+        contacts: Contacts,
+        clock: Clock = utc_now,
+        limits: Mapping[str, TextLimits] | None = None,
+    ) -> None:
         self._db = db
         self._contacts = contacts
         self._clock = clock
+        self._limits = limits or {}
 
     async def put(
         self,
@@ -65,13 +103,29 @@ class Outbox:
         inbox_id: int | None = None,
         ticket_id: int | None = None,
     ) -> int:
-        """Add a message in the caller's transaction; returns the row's id. The caller wakes
-        `OUTBOX` after the commit."""
-        now = self._clock()
+        """Add a message in the caller's transaction; returns the row's id (of the last part, where
+        it becomes several). The caller wakes `OUTBOX` after the commit."""
         channel = await session.scalar(
             select(ConversationRow.channel).where(ConversationRow.id == conversation_id)
         )
-        row = OutboxRow(
+        limits = self._limits.get(channel or "")
+        for part in parts_of(message, limits):
+            row = self._row(conversation_id, channel or "", part, correlation, inbox_id, ticket_id)
+            session.add(row)
+            await session.flush()  # one by one: the ids keep the order of the parts
+        return row.id
+
+    def _row(
+        self,
+        conversation_id: int,
+        channel: str,
+        message: OutboundMessage,
+        correlation: str,
+        inbox_id: int | None,
+        ticket_id: int | None,
+    ) -> OutboxRow:
+        now = self._clock()
+        return OutboxRow(
             conversation_id=conversation_id,
             channel=channel,
             inbox_id=inbox_id,
@@ -86,9 +140,6 @@ class Outbox:
             not_before=now,
             created_at=now,
         )
-        session.add(row)
-        await session.flush()
-        return row.id
 
     async def claim(self, channels: Sequence[str]) -> Claimed | None:
         """Lease the conversation (on one of the channels) whose first unsent message is due and
@@ -127,17 +178,84 @@ class Outbox:
                 row.maybe_doubled = row.maybe_doubled or row.state == "sending"
                 row.state = "sending"
                 row.attempts += 1
+                person = (
+                    await session.execute(
+                        select(ConversationRow.window_start, ConversationRow.last_inbound_at).where(
+                            ConversationRow.id == conversation_id
+                        )
+                    )
+                ).one()
                 envelope = Envelope(row.id, conversation_id, address, message, row.correlation)
-                return Claimed(envelope, row.channel, lease, row.attempts)
+                return Claimed(envelope, row.channel, lease, row.attempts, *person)
         return None
 
     async def sent(self, claimed: Claimed, external_id: str | None) -> None:
-        """The channel took the message.
+        """The channel took the message; what the platform said of it meanwhile is taken up.
 
         Raises:
             StaleLeaseError: another sender took the lease over (and may have sent it as well).
         """
-        await self._settle(claimed, state="sent", sent_at=self._clock(), external_id=external_id)
+        values: dict[str, object] = {"state": "sent", "failure": None}
+        async with self._db.write() as session:
+            if external_id is not None:
+                early = await receipts.take(session, claimed.channel, external_id)
+                if early is not None:
+                    values = {"state": early[0], "failure": early[1]}
+            await self._settle(
+                session, claimed, **values, sent_at=self._clock(), external_id=external_id
+            )
+
+    async def defer(self, claimed: Claimed, delay: timedelta) -> None:
+        """Not now, for the sake of the platform's pace: nothing was tried, no attempt is counted.
+
+        Raises:
+            StaleLeaseError: the lease was taken over.
+        """
+        async with self._db.write() as session:
+            await self._settle(
+                session,
+                claimed,
+                state="pending",
+                not_before=self._clock() + delay,
+                attempts=claimed.attempt - 1,
+            )
+
+    async def hold(self, claimed: Claimed, notice: OutboundMessage | None, reason: str) -> bool:
+        """The platform's window is closed: keep the message, and whatever else waits for this
+        person, until they write again; put the notice first unless one is out since then already.
+        Returns whether a notice was put.
+
+        Raises:
+            StaleLeaseError: the lease was taken over.
+        """
+        conversation_id = claimed.envelope.conversation_id
+        async with self._db.write() as session:
+            await self._settle(
+                session,
+                claimed,
+                state="held",
+                failure=reason[:100],
+                attempts=claimed.attempt - 1,
+            )
+            if notice is None or await self._noticed(session, claimed, notice):
+                return False
+            await self.put(
+                session, conversation_id, notice, correlation=claimed.envelope.correlation_id
+            )
+            return True
+
+    async def _noticed(
+        self, session: AsyncSession, claimed: Claimed, notice: OutboundMessage
+    ) -> bool:
+        query = select(OutboxRow.id).where(
+            OutboxRow.conversation_id == claimed.envelope.conversation_id,
+            OutboxRow.origin_kind == notice.origin.kind,
+            OutboxRow.origin_ref == notice.origin.ref,
+            OutboxRow.state.in_((*_UNSENT, *receipts.PROGRESS)),
+        )
+        if claimed.last_inbound_at is not None:
+            query = query.where(OutboxRow.created_at >= claimed.last_inbound_at)
+        return await session.scalar(query.limit(1)) is not None
 
     async def postpone(
         self, claimed: Claimed, delay: timedelta, reason: str, *, uncertain: bool
@@ -154,7 +272,8 @@ class Outbox:
         }
         if uncertain:
             values["maybe_doubled"] = True
-        await self._settle(claimed, **values)
+        async with self._db.write() as session:
+            await self._settle(session, claimed, **values)
 
     async def give_up(self, claimed: Claimed, reason: str) -> None:
         """Stop trying; the row stays as a dead letter, shown on the desk.
@@ -162,14 +281,14 @@ class Outbox:
         Raises:
             StaleLeaseError: the lease was taken over.
         """
-        await self._settle(claimed, state="failed", failure=reason[:100])
-
-    async def _settle(self, claimed: Claimed, **values: object) -> None:
         async with self._db.write() as session:
-            await leases.check(session, claimed.lease, None)
-            await session.execute(
-                update(OutboxRow).where(OutboxRow.id == claimed.envelope.outbox_id).values(**values)
-            )
+            await self._settle(session, claimed, state="failed", failure=reason[:100])
+
+    async def _settle(self, session: AsyncSession, claimed: Claimed, **values: object) -> None:
+        await leases.check(session, claimed.lease, None)
+        await session.execute(
+            update(OutboxRow).where(OutboxRow.id == claimed.envelope.outbox_id).values(**values)
+        )
 
     async def mark_delivered(
         self, session: AsyncSession, ids: Sequence[int], conversation_id: int
@@ -192,6 +311,16 @@ class Outbox:
             query = query.where(OutboxRow.channel.in_(channels))
         async with self._db.read() as session:
             return await session.scalar(query) or 0
+
+
+async def release_held(session: AsyncSession, conversation_id: int, now: datetime) -> None:
+    """The person wrote, so what was held may go out, in the caller's transaction. Whoever calls
+    wakes `OUTBOX` after the commit."""
+    await session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.conversation_id == conversation_id, OutboxRow.state == "held")
+        .values(state="pending", not_before=now, failure=None)
+    )
 
 
 def _due(now: datetime, channels: Sequence[str]):  # type: ignore[no-untyped-def]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.root import build_app
-from core.messages import Delivery, Envelope, InboundMessage
+from core.messages import Delivery, Envelope, InboundMessage, Unlimited
 from core.settings import Settings
 from core.wakeup import OUTBOX
 from tests.support.minds import action, scripted_mind
@@ -41,7 +41,7 @@ class Reaper:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class FileChannel:
+class FileChannel(Unlimited):
     """Sends by adding a line to a file, synced: what stands there has arrived."""
 
     name = "test"

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from bot.root import Mind, Root, build_app
 from core.db.tables import ConversationRow, InboxRow, OutboxRow, TicketEventRow, TicketRow
-from core.messages import Delivery, Envelope, InboundMessage, Language, OutboundMessage
+from core.messages import Delivery, Envelope, InboundMessage, Language, OutboundMessage, Unlimited
 from core.settings import Settings
 
 #: Sunday, half past nine in Riyadh: staff are at work until 15:00.
@@ -33,7 +33,7 @@ class ManualClock:
         self.now += timedelta(**length)
 
 
-class RecordingChannel:
+class RecordingChannel(Unlimited):
     """Keeps what is sent; errors put into `troubles` are raised first, None lets one through."""
 
     def __init__(self, name: str = "test") -> None:

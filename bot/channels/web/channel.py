@@ -8,13 +8,13 @@ knows a message by its outbox id.
 
 from __future__ import annotations
 
-from core.messages import Delivery, Envelope
+from core.messages import Delivery, Envelope, Unlimited
 
 #: The channel's name in the database.
 WEB = "web"
 
 
-class WebChannel:
+class WebChannel(Unlimited):
     """Sending over the web chat (see `core.messages.Channel`)."""
 
     @property
