@@ -20,6 +20,7 @@ from actions.base import Action, ActionResult, Turn
 from actions.intake import KINDS, Intake
 from actions.tickets import Tickets
 from bot.answers import Answers
+from bot.forms import Forms, understood
 from bot.steering import Steer, picked, picks_none, steer_of
 from bot.understanding import Decision
 from core import conversations
@@ -31,9 +32,6 @@ from core.text.clean import has_words
 
 #: How likely the topic must be found, and how much of it one department's, to get the ticket.
 _DEPARTMENT_AT = 0.5
-
-
-_COURTESIES = ("thanks", "greeting", "goodbye")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +60,7 @@ class Dispatcher:
         self._outbox = outbox
         self._answers = answers
         self._intake = intake
+        self._forms = Forms(catalogue, answers, intake, actions["status"])
         self._actions = actions
         self._names = names
 
@@ -122,7 +121,7 @@ class Dispatcher:
             return await self._tapped(turn, row.choice, form, state)
         assert decision is not None  # noqa: S101 - the worker decides about every text
         if form is not None:
-            return await self._continue(turn, form, decision, state)
+            return await self._forms.told(turn, form, decision, state)
         asked = state.get("asked") or []
         if asked:
             place = picked(turn.text, len(asked))
@@ -143,16 +142,11 @@ class Dispatcher:
         kind, _, value = choice.partition(":")
         if kind == "faq":
             return self._answer(turn, value, form, state)
-        if kind in ("yes", "cancel", "skip", "no"):
-            if form is None:
-                line = self._catalogue.line("nothing_to_confirm", turn.language)
-                return ActionResult((line,))
-            return await self._steer(turn, kind, form)  # type: ignore[arg-type]
         if form is not None:
-            # A button from before the form: what was written into it must not be lost.
-            if kind in KINDS and kind != form["kind"]:
-                return self._intake.change(turn, form, kind)
-            return self._intake.again(turn, form)
+            return await self._forms.tapped(turn, kind, form)
+        if kind in ("yes", "cancel", "skip", "no"):
+            line = self._catalogue.line("nothing_to_confirm", turn.language)
+            return ActionResult((line,))
         if kind == "none":
             state.pop("asked", None)
             question = state.pop("question", "")
@@ -172,40 +166,8 @@ class Dispatcher:
         if message is None:
             line = self._catalogue.line("answer_withdrawn", turn.language)
             return ActionResult((line,), form)
-        _understood(state)
+        understood(state)
         return ActionResult((message,), form)
-
-    async def _continue(
-        self, turn: Turn, form: dict[str, Any], decision: Decision, state: dict[str, Any]
-    ) -> ActionResult:
-        """A text while a form is open: a steering word, another question, or more details."""
-        steer = steer_of(turn.text)
-        if steer is not None:
-            return await self._steer(turn, steer, form)
-        if not has_words(turn.text):
-            return ActionResult((self._catalogue.line("no_words", turn.language),), form)
-        if decision.outcome == "answer" and form["step"] == "confirm":
-            answer = self._answers.of_decision(decision)
-            _understood(state)
-            return ActionResult((*answer, self._intake.remind(turn.language)), form)
-        if decision.intent == "status" and decision.outcome == "action":
-            told = await self._actions["status"].run(turn)
-            return ActionResult((*told.messages, self._intake.remind(turn.language)), form)
-        if decision.outcome == "action" and decision.intent in _COURTESIES:
-            # Thanks are no part of a complaint, and no yes either.
-            return self._intake.again(turn, form)
-        return self._intake.add(turn, form)
-
-    async def _steer(self, turn: Turn, steer: Steer, form: dict[str, Any]) -> ActionResult:
-        if steer in ("cancel", "no"):
-            return self._intake.cancel(turn)
-        if form["step"] == "details":
-            # "Yes" to "tell us what happened": there is nothing to send yet, so ask again.
-            return (self._intake.skip if steer == "skip" else self._intake.again)(turn, form)
-        if steer == "yes":
-            return await self._intake.submit(turn, form)
-        # "Skip" is not a yes (a button tapped twice, say): nothing goes to staff without one.
-        return self._intake.again(turn, form)
 
     async def _steer_nothing(
         self, turn: Turn, steer: Steer, offer: str | None, state: dict[str, Any]
@@ -221,17 +183,17 @@ class Dispatcher:
 
     async def _begin(self, turn: Turn, decision: Decision, state: dict[str, Any]) -> ActionResult:
         if decision.outcome == "answer":
-            _understood(state)
+            understood(state)
             return ActionResult(self._answers.of_decision(decision))
         if decision.outcome == "clarify":
             state["asked"] = [match.entry.id for match in decision.matches]
             state["question"] = turn.text
             return ActionResult((self._answers.ask_back(decision),))
         if decision.outcome == "intake":
-            _understood(state)
+            understood(state)
             return self._intake.begin(turn, decision.intent)
         if decision.outcome == "action":
-            _understood(state)
+            understood(state)
             return await self._act(turn, decision.intent, state)
         return self._not_understood(turn, state)
 
@@ -255,7 +217,7 @@ class Dispatcher:
         earlier = state.get("question", "")
         state.pop("asked", None)
         if misses >= 2:
-            _understood(state)
+            understood(state)
             said = "\n".join(text for text in (earlier, turn.text) if text)
             about = Turn(turn.session, turn.conversation, said, turn.language, turn.department)
             return self._intake.begin(about, "human", line="abstain_again")
@@ -269,11 +231,6 @@ def greeting(catalogue: Catalogue, names: Names, language: Language) -> Outbound
     """The greeting, which says so when the ministry is the fictional sample."""
     key = "greeting_sample" if names.sample else "greeting"
     return catalogue.line(key, language, title=names.ministry[language])
-
-
-def _understood(state: dict[str, Any]) -> None:
-    for key in ("misses", "asked", "question"):
-        state.pop(key, None)
 
 
 def _department(decision: Decision | None) -> str | None:
