@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -65,6 +65,29 @@ class Contacts:
             .join(Contact, Contact.id == ConversationRow.contact_id)
             .where(Contact.channel == channel, Contact.lookup == lookup)
         )
+
+    async def move(self, session: AsyncSession, channel: str, old: str, new: str) -> bool:
+        """The platform says that an address has become another one: the contact and its
+        conversation go on under the new one. Returns whether the old one was known.
+
+        When the new address has a contact already, both stay: what is sent to either goes to the
+        new address, and who writes from there is in the conversation of the new one.
+        """
+        former = self._vault.lookup(old, channel)
+        lookup = self._vault.lookup(new, channel)
+        taken = await session.scalar(
+            select(Contact.id).where(Contact.channel == channel, Contact.lookup == lookup)
+        )
+        values: dict[str, object] = {"sealed_address": self._vault.seal(new, channel)}
+        if taken is None:
+            values["lookup"] = lookup
+        moved = await session.execute(
+            update(Contact)
+            .where(Contact.channel == channel, Contact.lookup == former)
+            .values(**values)
+            .returning(Contact.id)
+        )
+        return moved.first() is not None
 
     async def address_of(self, session: AsyncSession, conversation_id: int) -> str:
         """The address behind a conversation, for sending.

@@ -63,6 +63,31 @@ async def test_the_address_opens_for_the_sender_and_for_no_other_key(
             await stranger.address_of(session, made)
 
 
+async def test_a_moved_address_keeps_its_conversation(
+    database: Database, contacts: Contacts
+) -> None:
+    async with database.write() as session:
+        made = await contacts.conversation_of(session, "telegram", "-5", START)
+        other = await contacts.conversation_of(session, "web", "-5", START)
+        assert await contacts.move(session, "telegram", "-5", "-1005")
+        assert await contacts.find(session, "telegram", "-5") is None
+        assert await contacts.find(session, "telegram", "-1005") == made
+        assert await contacts.address_of(session, made) == "-1005"
+        assert await contacts.address_of(session, other) == "-5"
+        assert not await contacts.move(session, "telegram", "-5", "-1005"), "a second time"
+
+
+async def test_moving_to_a_known_address_sends_both_there(
+    database: Database, contacts: Contacts
+) -> None:
+    async with database.write() as session:
+        former = await contacts.conversation_of(session, "telegram", "-5", START)
+        newer = await contacts.conversation_of(session, "telegram", "-1005", START)
+        assert await contacts.move(session, "telegram", "-5", "-1005")
+        assert await contacts.address_of(session, former) == "-1005"
+        assert await contacts.find(session, "telegram", "-1005") == newer
+
+
 async def test_an_address_is_on_no_disk_in_plain_words(
     database: Database, contacts: Contacts, clock: MovableClock, tmp_path: Path
 ) -> None:
