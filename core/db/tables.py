@@ -129,6 +129,12 @@ class OutboxRow(Base):
         Index("ix_outbox_conversation_id_id", "conversation_id", "id"),
         Index("ix_outbox_inbox_id", "inbox_id"),
         Index("ix_outbox_channel_external_id", "channel", "external_id"),
+        Index(
+            "ix_outbox_failed",
+            "ticket_id",
+            postgresql_where=sql_text("state = 'failed'"),
+            sqlite_where=sql_text("state = 'failed'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
