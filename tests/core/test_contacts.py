@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -88,10 +89,18 @@ async def test_moving_to_a_known_address_sends_both_there(
         assert await contacts.find(session, "telegram", "-1005") == newer
 
 
+@pytest.fixture
+async def sqlite(sqlite_address: str) -> AsyncIterator[Database]:
+    """A database whose files can be looked into."""
+    made = Database(sqlite_address)
+    yield made
+    await made.close()
+
+
 async def test_an_address_is_on_no_disk_in_plain_words(
-    database: Database, contacts: Contacts, clock: MovableClock, tmp_path: Path
+    sqlite: Database, contacts: Contacts, clock: MovableClock, tmp_path: Path
 ) -> None:
-    queues = Queues(database, contacts, clock)
+    queues = Queues(sqlite, contacts, clock)
     message = InboundMessage("whatsapp", "wamid.1", PHONE, "MARKER-TEXT")
     accepted = await queues.inbox.accept(message)
     await queues.answer(accepted.conversation_id, "MARKER-ANSWER")
@@ -100,7 +109,7 @@ async def test_an_address_is_on_no_disk_in_plain_words(
     assert claimed.envelope.address == PHONE
     await queues.outbox.sent(claimed, None)
 
-    async with database.read() as session:
+    async with sqlite.read() as session:
         for table in Base.metadata.tables:
             for row in await session.execute(text(f'SELECT * FROM "{table}"')):  # noqa: S608
                 assert "512345678" not in repr(tuple(row)), table

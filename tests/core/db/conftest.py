@@ -1,31 +1,15 @@
-"""The database's contract holds on SQLite and on PostgreSQL: each test runs on both."""
+"""Databases without any table, of both kinds."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from core.db.engine import Database
 from tests.support.postgres import fresh_database
 
 BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
-
-
-@pytest.fixture(params=BOTH)
-def address(request: pytest.FixtureRequest) -> str:
-    """The address of a migrated, empty database of this test alone."""
-    made: str = request.getfixturevalue(f"{request.param}_address")
-    return made
-
-
-@pytest.fixture
-async def database(address: str) -> AsyncIterator[Database]:
-    """A migrated, empty database."""
-    made = Database(address)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The queues' contract holds on SQLite and on PostgreSQL: each test runs on both."""
+"""The queues of two processes over one database (on both kinds: see `tests/core/conftest.py`)."""
 
 from __future__ import annotations
 
@@ -10,21 +10,6 @@ from core.contacts import Contacts
 from core.db.engine import Database
 from tests.support.clock import MovableClock
 from tests.support.queues import Queues
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def address(request: pytest.FixtureRequest) -> str:
-    """The address of a migrated, empty database of this test alone."""
-    made: str = request.getfixturevalue(f"{request.param}_address")
-    return made
-
-
-@pytest.fixture
-async def database(address: str) -> AsyncIterator[Database]:
-    """This process's way to the database."""
-    made = Database(address)
-    yield made
-    await made.close()
 
 
 @pytest.fixture
