@@ -1,7 +1,7 @@
 """The reply catalogue: every sentence of the bot's own, in each language, with typed slots.
 
 Nothing else may be said to a citizen but approved answers and what staff write. A template's
-slots are `{number}`, `{date}` and `{title}` and nothing else; a line must exist in every language
+slots are `{number}`, `{code}`, `{date}`, `{span}` and `{title}` and nothing else; a line must exist in every language
 with the same slots, so that a language can never fall silent.
 """
 
@@ -11,7 +11,7 @@ import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -29,7 +29,8 @@ MAX_LABEL = 20
 #: Left-to-right mark: invisible, and taken off by whoever reads a number from a text.
 LRM = "\u200e"
 
-_SLOTS = frozenset({"number", "date", "title"})
+_SLOTS = frozenset({"number", "code", "date", "span", "title"})
+_CODE = re.compile(r"[0-9]{4}-[0-9]{4}")
 _NUMBER = re.compile(r"(?=.{1,20}$)[0-9]+(?:-[0-9]+)*", re.DOTALL)
 _MONTHS_AR = (
     "يناير",
@@ -100,7 +101,9 @@ class Catalogue:
         language: Language,
         *,
         number: str | int | None = None,
+        code: str | None = None,
         date: datetime | None = None,
+        span: timedelta | None = None,
         title: str | None = None,
         choices: tuple[Choice, ...] = (),
         links: tuple[Link, ...] = (),
@@ -114,6 +117,10 @@ class Catalogue:
         values: dict[str, str] = {}
         if number is not None:
             values["number"] = _number(number)
+        if code is not None:
+            values["code"] = _code(code)
+        if span is not None:
+            values["span"] = say_span(span, language)
         if date is not None:
             if not isinstance(date, datetime) or date.tzinfo is None:
                 raise ValueError("the slot date takes a moment with its zone")
@@ -146,6 +153,31 @@ def say_date(moment: datetime, language: Language, zone: ZoneInfo) -> str:
         return f"{day} {local.day} {month} {local.year} الساعة {clock}"
     day, month = _DAYS_EN[local.weekday()], _MONTHS_EN[local.month - 1]
     return f"{day} {local.day} {month} {local.year} at {clock}"
+
+
+def say_span(span: timedelta, language: Language) -> str:
+    """A length of time of at least one minute as a person would say it, in whole hours where it is
+    such; in Arabic as it stands after a preposition."""
+    minutes = round(span / timedelta(minutes=1))
+    if minutes < 1:
+        raise ValueError("the slot span takes a length of at least one minute")
+    whole_hours = minutes % 60 == 0
+    count = minutes // 60 if whole_hours else minutes
+    if language == "en":
+        unit = "hour" if whole_hours else "minute"
+        return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+    one, two, few = ("ساعة", "ساعتين", "ساعات") if whole_hours else ("دقيقة", "دقيقتين", "دقائق")
+    if count == 1:
+        return f"{one} واحدة"
+    if count == 2:
+        return two
+    return f"{count} {few if 3 <= count % 100 <= 10 else one}"
+
+
+def _code(value: str) -> str:
+    if not isinstance(value, str) or not _CODE.fullmatch(value):
+        raise ValueError("the slot code takes two groups of four digits")
+    return LRM + value
 
 
 def _number(value: str | int) -> str:

@@ -6,8 +6,9 @@ order of their time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -20,13 +21,20 @@ from core.errors import NotFoundError
 BOT = "bot"
 HUMAN = "human"
 
+#: State of an outbox row that was taken back before it was sent, because the same words go
+#: elsewhere or are out of date.
+WITHDRAWN = "withdrawn"
+
+#: A ticket's secret code as a line of the catalogue says it.
+_CODE = re.compile(r"(?<![0-9])[0-9]{4}-[0-9]{4}(?![0-9])")
+
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
     """One message of a conversation, as the chat page and the desk show it.
 
     `state` is new|done|poison for what the citizen wrote, and
-    pending|sending|sent|delivered|read|failed for what was said to the citizen.
+    pending|held|sending|sent|delivered|read|failed|withdrawn for what was said to the citizen.
     `origin_kind` is empty for the citizen's, else faq|line|staff|statement.
     """
 
@@ -76,8 +84,38 @@ async def transcript(
         .limit(limit)
     )
     entries = [said(row) for row in inbound] + [answered(row) for row in outbound]
-    entries.sort(key=lambda entry: (entry.at, entry.direction == "out", entry.id))
+    entries.sort(key=_by_time)
     return entries[-limit:]
+
+
+async def transcript_of(
+    session: AsyncSession,
+    places: Mapping[int, datetime | None],
+    limit: int = 200,
+    *,
+    for_staff: bool = False,
+) -> list[Utterance]:
+    """The last `limit` utterances of several conversations by time. A place's value is when it was
+    left (what was said there later belongs to another matter), None: it was not. With `for_staff`
+    secret codes are not shown, nor what was taken back."""
+    entries: list[Utterance] = []
+    for conversation_id, left_at in places.items():
+        said_there = await transcript(session, conversation_id, limit)
+        entries += [u for u in said_there if left_at is None or u.at <= left_at]
+    if for_staff:
+        entries = [_masked(entry) for entry in entries if entry.state != WITHDRAWN]
+    entries.sort(key=_by_time)
+    return entries[-limit:]
+
+
+def _by_time(entry: Utterance) -> tuple[datetime, bool, int]:
+    return entry.at, entry.direction == "out", entry.id
+
+
+def _masked(entry: Utterance) -> Utterance:
+    if entry.origin_kind != "line" or not _CODE.search(entry.text):
+        return entry
+    return replace(entry, text=_CODE.sub("••••-••••", entry.text))
 
 
 async def answers_after(

@@ -20,6 +20,11 @@ _DATES = {
 }
 # The mark keeps the groups in order among Arabic letters.
 _NUMBER = "\u200e[0-9]{3}-[0-9]{3}"
+_CODE = "\u200e[0-9]{4}-[0-9]{4}"
+_SPANS = {
+    "ar": "(?:[0-9]+ )?(?:ساعة|ساعة واحدة|ساعتين|ساعات|دقيقة|دقيقة واحدة|دقيقتين|دقائق)",
+    "en": "[0-9]+ (?:hour|minute)s?",
+}
 
 
 def sha(text: str) -> str:
@@ -76,7 +81,9 @@ class Approved:
     def pattern(self, template: str, language: str) -> re.Pattern[str]:
         slots = {
             "{number}": _NUMBER,
+            "{code}": _CODE,
             "{date}": _DATES[language],
+            "{span}": _SPANS[language],
             "{title}": re.escape(self.titles[language]),
         }
         parts = re.split(r"(\{[a-z]+\})", template.strip())
