@@ -35,7 +35,8 @@ class Utterance:
 
     `state` is new|done|poison for what the citizen wrote, and
     pending|held|sending|sent|delivered|read|failed|withdrawn for what was said to the citizen.
-    `origin_kind` is empty for the citizen's, else faq|line|staff|statement.
+    `origin_kind` is empty for the citizen's, else faq|line|staff|statement. `media` is what the
+    citizen sent besides words, as `core.messages.Media.to_payload` writes it.
     """
 
     direction: Literal["in", "out"]
@@ -51,6 +52,7 @@ class Utterance:
     failure: str | None = None
     choices: tuple[dict[str, Any], ...] = ()
     links: tuple[dict[str, Any], ...] = ()
+    media: dict[str, Any] | None = None
 
 
 async def load(
@@ -154,6 +156,7 @@ def said(row: InboxRow) -> Utterance:
         external_id=row.external_id,
         choice=row.choice,
         language=row.language,
+        media=row.media,
     )
 
 

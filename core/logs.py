@@ -26,6 +26,7 @@ SAFE_FIELDS = frozenset(
     {
         "action",
         "address_count",
+        "attachment",
         "attempt",
         "attempts",
         "channel",

@@ -224,10 +224,10 @@ class TicketPlaceRow(Base):
 class AttachmentRow(Base):
     """A file that a citizen sent. Owner: `actions.attachments`.
 
-    State: wanted -> kept | refused (not a file that we take) | lost (could not be fetched).
-    `ticket_id` is empty while the form it was sent into is open. The file lies under
-    `DATA_DIR/attachments` by the name in `stored`, which is ours; `name` is the citizen's and
-    never a path. `mime` is what the content shows it to be, `size` its bytes.
+    State: wanted -> kept | refused (not a file that we take) | lost (could not be fetched); and
+    discarded, when the form it was sent into is dropped. `ticket_id` is empty while that form is
+    open. The file lies under `DATA_DIR/attachments` by the name in `stored`, which is ours; `name`
+    is the citizen's and never a path. `mime` is what the content shows it to be, `size` its bytes.
     """
 
     __tablename__ = "attachments"
