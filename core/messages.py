@@ -81,7 +81,8 @@ class InboundMessage:
     `address` is the person's address on the channel (chat id, phone, web session); it is stored
     encrypted and never leaves the contacts table. `choice` is the value of a tapped button, or of
     a command such as `/menu`. `sent_at` is the platform's time. `edit_of` is the external id of
-    the message that this one is the new wording of.
+    the message that this one is the new wording of. `alias` is another address of the same person,
+    where the platform gives two.
     """
 
     channel: str
@@ -93,6 +94,7 @@ class InboundMessage:
     sent_at: datetime | None = None
     media: Media | None = None
     edit_of: str | None = None
+    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

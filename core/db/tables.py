@@ -42,6 +42,22 @@ class Contact(Base):
     created_at: Mapped[datetime]
 
 
+class ContactAliasRow(Base):
+    """Another address of a contact on the same channel, by its look-up hash alone: what is sent
+    goes to the contact's own. Owner: `core.contacts`."""
+
+    __tablename__ = "contact_aliases"
+    __table_args__ = (
+        UniqueConstraint("channel", "lookup"),
+        Index("ix_contact_aliases_contact_id", "contact_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id"))
+    channel: Mapped[str] = mapped_column(String(20))
+    lookup: Mapped[str] = mapped_column(String(64))
+
+
 class ConversationRow(Base):
     """One person's conversation on one channel. Owner: `core.conversations`.
 

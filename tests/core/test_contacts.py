@@ -97,6 +97,59 @@ async def sqlite(sqlite_address: str) -> AsyncIterator[Database]:
     await made.close()
 
 
+async def test_two_addresses_of_one_person_lead_to_one_conversation(
+    database: Database, contacts: Contacts
+) -> None:
+    async with database.write() as session:
+        made = await contacts.conversation_of(session, "whatsapp", "966500000001", START)
+        both = await contacts.conversation_of(
+            session, "whatsapp", "966500000001", START, alias="SA.77"
+        )
+        assert both == made
+        assert await contacts.conversation_of(session, "whatsapp", "SA.77", START) == made
+        assert await contacts.address_of(session, made) == "966500000001"
+        assert await contacts.find(session, "telegram", "SA.77") is None
+
+
+async def test_a_person_known_by_the_second_address_first_stays_one(
+    database: Database, contacts: Contacts
+) -> None:
+    async with database.write() as session:
+        made = await contacts.conversation_of(session, "whatsapp", "SA.77", START)
+        for alias in ("SA.77", None):
+            again = await contacts.conversation_of(
+                session, "whatsapp", "966500000001", START, alias=alias
+            )
+            assert again == made
+        assert await contacts.address_of(session, made) == "SA.77", "known first, still good"
+
+
+async def test_two_conversations_that_were_there_stay_two(
+    database: Database, contacts: Contacts
+) -> None:
+    async with database.write() as session:
+        phone = await contacts.conversation_of(session, "whatsapp", "966500000001", START)
+        other = await contacts.conversation_of(session, "whatsapp", "SA.77", START)
+        found = await contacts.conversation_of(
+            session, "whatsapp", "966500000001", START, alias="SA.77"
+        )
+        assert found == phone
+        assert await contacts.find(session, "whatsapp", "SA.77") == other
+
+
+async def test_a_moved_address_takes_its_second_one_along(
+    database: Database, contacts: Contacts
+) -> None:
+    async with database.write() as session:
+        for first, second in (("966500000001", "SA.77"), ("SA.78", "966500000002")):
+            made = await contacts.conversation_of(session, "whatsapp", first, START, alias=second)
+            phone = first if first.isdigit() else second
+            assert await contacts.move(session, "whatsapp", phone, f"{phone}9")
+            assert await contacts.address_of(session, made) == f"{phone}9"
+            assert await contacts.find(session, "whatsapp", f"{phone}9") == made
+            assert await contacts.find(session, "whatsapp", phone) is None
+
+
 async def test_an_address_is_on_no_disk_in_plain_words(
     sqlite: Database, contacts: Contacts, clock: MovableClock, tmp_path: Path
 ) -> None:
