@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actions.base import Action
 from actions.deadlines import WorkingHours
@@ -27,6 +27,8 @@ from actions.staff import Staff
 from actions.status import Status
 from actions.tickets import Tickets
 from bot.answers import Answers
+from bot.channels.telegram.channel import TEXT_LIMITS as TELEGRAM_LIMITS
+from bot.channels.telegram.identity import TELEGRAM
 from bot.channels.web.channel import WebChannel
 from bot.dispatcher import Dispatcher, Names
 from bot.sender import Sender
@@ -52,6 +54,9 @@ from nlu.encoder.onnx_encoder import OnnxEncoder
 from nlu.interpreter import Interpreter
 from nlu.local import train_local
 from nlu.training_data import load_examples
+
+if TYPE_CHECKING:  # loads the client library, which only those need who have a token
+    from bot.channels.telegram.wiring import Telegram
 
 log = get_logger(__name__)
 
@@ -93,6 +98,7 @@ class Root:
     mind: Mind | None
     worker: Worker | None
     sender: Sender
+    telegram: Telegram | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -112,6 +118,8 @@ class Root:
             self._spawn(self.sender.run(), f"sender-{number}")
         if watch and self.mind is not None:
             self._spawn(self.mind.faq.watch(), "faq-watch")
+        if self.telegram is not None:
+            self._spawn(self.telegram.run(), "telegram")
 
     async def stop(self) -> None:
         """End the loops and close the database. What is unfinished stays in its queue."""
@@ -119,6 +127,8 @@ class Root:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         self.tasks.clear()
+        if self.telegram is not None:
+            await self.telegram.close()
         await self.db.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -200,15 +210,20 @@ def build_app(
     db = Database(settings.resolved_database_url())
     wakeup = LocalWakeup()
     contacts = Contacts(vault)
-    outbox = Outbox(db, contacts, clock)
+    outbox = Outbox(db, contacts, clock, {TELEGRAM: TELEGRAM_LIMITS})
     inbox = Inbox(db, contacts, wakeup, clock)
     catalogue = Catalogue.load(REPLIES, settings.zone)
     names = names_of(settings)
     hours = WorkingHours.parse(settings.work_days, settings.work_hours, settings.zone)
-    tickets = Tickets(db, outbox, catalogue, wakeup, hours, clock)
+    tickets = Tickets(db, outbox, catalogue, wakeup, hours, vault, clock)
     staff = Staff(db, clock)
+    telegram = None
     if channels is None:
-        channels = {"web": WebChannel()}
+        made: dict[str, Channel] = {"web": WebChannel()}
+        telegram = _telegram(settings, clock, db, inbox, contacts, vault, catalogue)
+        if telegram is not None:
+            made[TELEGRAM] = telegram.channel
+        channels = made
     worker = None
     if understand:
         mind = mind or build_mind(settings, progress, clock)
@@ -231,6 +246,38 @@ def build_app(
         mind=mind,
         worker=worker,
         sender=Sender(outbox, channels, wakeup),
+        telegram=telegram,
+    )
+
+
+def _telegram(
+    settings: Settings,
+    clock: Clock,
+    db: Database,
+    inbox: Inbox,
+    contacts: Contacts,
+    vault: Vault,
+    catalogue: Catalogue,
+) -> Telegram | None:
+    if settings.telegram_token is None:
+        return None
+    from bot.channels.telegram.wiring import Webhook, build_telegram
+
+    webhook = None
+    if settings.telegram_mode == "webhook":
+        secret = settings.telegram_webhook_secret
+        assert secret is not None and settings.public_url is not None  # noqa: S101 - settings do
+        webhook = Webhook(settings.public_url, secret.get_secret_value())
+    return build_telegram(
+        token=settings.telegram_token.get_secret_value(),
+        api_url=settings.telegram_api_url,
+        webhook=webhook,
+        db=db,
+        inbox=inbox,
+        contacts=contacts,
+        vault=vault,
+        catalogue=catalogue,
+        clock=clock,
     )
 
 

@@ -179,7 +179,15 @@ def setup_logging(
     for handler in [handler for handler in root.handlers if isinstance(handler, _Others)]:
         root.removeHandler(handler)
     root.addHandler(_Others())
-    for name in ("httpx", "httpcore", "sqlalchemy", "uvicorn.access", "aiosqlite", "asyncio"):
+    for name in (
+        "httpx",
+        "httpcore",
+        "telegram",
+        "sqlalchemy",
+        "uvicorn.access",
+        "aiosqlite",
+        "asyncio",
+    ):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 

@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from bot.channels.telegram.webhook import create_telegram_router
 from bot.channels.web.api import ChatDeps, create_chat_router
 from bot.root import Root
 from core.metrics import WAITING
@@ -34,6 +35,9 @@ def create_web(root: Root) -> FastAPI:
         ),
         prefix="/chat",
     )
+    telegram = root.telegram
+    if telegram is not None and telegram.webhook is not None:
+        web.include_router(create_telegram_router(telegram.receiver, telegram.webhook.secret))
     public = settings.public_url or ""
     web.mount(
         "/desk",

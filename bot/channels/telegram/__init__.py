@@ -1,0 +1,1 @@
+"""Telegram: receiving by long polling or webhook, sending through the Bot API."""
