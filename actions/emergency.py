@@ -32,6 +32,10 @@ class Emergency:
             department=turn.department,
         )
         told = self._catalogue.line(
-            "ticket_opened_urgent", turn.language, number=row.number, date=row.due_at
+            "ticket_opened_urgent",
+            turn.language,
+            number=row.number,
+            code=await self._tickets.issue_code(turn.session, row),
+            date=row.due_at,
         )
         return ActionResult((text, told), ticket_id=row.id)

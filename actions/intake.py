@@ -93,7 +93,11 @@ class Intake:
             department=form.get("department"),
         )
         message = self._catalogue.line(
-            f"ticket_opened_{form['kind']}", turn.language, number=row.number, date=row.due_at
+            f"ticket_opened_{form['kind']}",
+            turn.language,
+            number=row.number,
+            code=await self._tickets.issue_code(turn.session, row),
+            date=row.due_at,
         )
         return ActionResult((message,), ticket_id=row.id)
 

@@ -7,75 +7,61 @@ it back to the bot.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from actions import numbers
+from actions import answering, codes, handing, numbers
+from actions.answering import Answering, BeingAnsweredError
 from actions.deadlines import WorkingHours, due_at
+from actions.ticket_views import (
+    ANSWERED,
+    CLOSED,
+    KINDS,
+    OPEN,
+    Ticket,
+    TicketEvent,
+    TicketView,
+    TicketViews,
+    make_found,
+    no_ticket,
+)
 from core import conversations, metrics
 from core.catalogue import Catalogue
 from core.clock import Clock, utc_now
-from core.conversations import Utterance
+from core.crypto import Vault
 from core.db.engine import Database
 from core.db.tables import ConversationRow, StaffRow, TicketEventRow, TicketRow
-from core.errors import ConflictError, InputError, NotFoundError
+from core.errors import ConflictError, InputError
 from core.logs import get_logger, new_correlation_id
 from core.messages import Language, Origin, OutboundMessage, text_hash
 from core.queues.outbox import Outbox
+from core.text.clean import fold_all
 from core.wakeup import DESK, OUTBOX, Wakeup, conversation_topic
 
-log = get_logger(__name__)
+__all__ = [
+    "ANSWERED",
+    "CLOSED",
+    "KINDS",
+    "MAX_REPLY",
+    "OPEN",
+    "Ticket",
+    "TicketEvent",
+    "TicketView",
+    "Tickets",
+]
 
-KINDS = ("complaint", "human", "rumour", "suggestion", "urgent", "unhandled")
-OPEN, ANSWERED, CLOSED = "open", "answered", "closed"
+log = get_logger(__name__)
 
 #: WhatsApp and Telegram take 4,096 characters in one text.
 MAX_REPLY = 4_000
 
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """A ticket as lists show it. `overdue` is about the first answer."""
-
-    number: str
-    kind: str
-    state: str
-    urgent: bool
-    department: str | None
-    assignee: str | None
-    channel: str
-    language: str
-    conversation_id: int
-    opened_at: datetime
-    due_at: datetime
-    first_reply_at: datetime | None
-    closed_at: datetime | None
-    overdue: bool
+#: Kinds of events whose words are found by a search.
+_SPOKEN = ("opened", "told more", "reply", "note")
 
 
-@dataclass(frozen=True, slots=True)
-class TicketEvent:
-    """Something that happened to a ticket; `staff` is for the desk's eyes only."""
-
-    at: datetime
-    kind: str
-    staff: str | None
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class TicketView:
-    """A ticket with its history and the whole conversation."""
-
-    ticket: Ticket
-    events: list[TicketEvent]
-    conversation: list[Utterance] = field(default_factory=list)
-
-
-class Tickets:
+class Tickets(TicketViews):
     """The one way to tickets."""
 
     def __init__(
@@ -85,14 +71,15 @@ class Tickets:
         catalogue: Catalogue,
         wakeup: Wakeup,
         hours: WorkingHours,
+        vault: Vault,
         clock: Clock = utc_now,
     ) -> None:
-        self._db = db
+        super().__init__(db, clock)
         self._outbox = outbox
         self._catalogue = catalogue
         self._wakeup = wakeup
         self._hours = hours
-        self._clock = clock
+        self._vault = vault
 
     # -- from a citizen's turn: in the caller's transaction ------------------------------------
 
@@ -105,8 +92,10 @@ class Tickets:
         statement: str,
         urgent: bool = False,
         department: str | None = None,
+        details: Mapping[str, str] | None = None,
     ) -> TicketRow:
-        """Open a ticket. The caller tells the citizen its number and deadline, commits, and then
+        """Open a ticket. `details` are what the intake asked for: `what`, `where`, `when`,
+        `reference`. The caller tells the citizen its number, code and deadline, commits, and then
         wakes `DESK`."""
         now = self._clock()
         row = TicketRow(
@@ -118,6 +107,8 @@ class Tickets:
             department=department,
             opened_at=now,
             due_at=due_at("human" if kind == "urgent" else kind, urgent, now, self._hours),
+            details={key: value for key, value in (details or {}).items() if value} or None,
+            search_text=fold_all(" ".join((details or {}).values())),
         )
         session.add(row)
         await session.flush()
@@ -126,17 +117,32 @@ class Tickets:
         log.info("ticket opened", ticket=row.id, kind=kind, conversation=conversation.id)
         return row
 
+    async def issue_code(self, session: AsyncSession, row: TicketRow) -> str:
+        """Draw the ticket's secret code and return it, once: only its keyed hash is kept. A code
+        given out before is worth nothing from then on."""
+        code = codes.draw()
+        row.code_hash = codes.hash_of(self._vault, row.number, code)
+        await session.flush()
+        return code
+
     async def append(
-        self, session: AsyncSession, conversation: ConversationRow, *, urgent: bool = False
+        self,
+        session: AsyncSession,
+        conversation: ConversationRow,
+        *,
+        urgent: bool = False,
+        text: str = "",
     ) -> TicketRow | None:
-        """A citizen wrote while a human has the conversation: the ticket waits for an answer
-        again. Returns the ticket, or None when it is gone."""
+        """A citizen wrote `text` while a human has the conversation: the ticket waits for an
+        answer again. Returns the ticket, or None when it is gone."""
         if conversation.ticket_id is None:
             return None
         row = await session.get(TicketRow, conversation.ticket_id)
         if row is None or row.state == CLOSED:
             return None
         row.state = OPEN
+        conversation.touched_at = self._clock()
+        make_found(row, text)
         if urgent and not row.urgent:
             row.urgent = True
             row.due_at = min(row.due_at, due_at("human", True, self._clock(), self._hours))
@@ -148,75 +154,22 @@ class Tickets:
         row.state = OPEN
         self._record(session, row, "told more", None, text)
 
-    async def of_conversation(self, session: AsyncSession, conversation_id: int) -> list[TicketRow]:
-        """The writer's own tickets, newest first."""
-        rows = await session.scalars(
-            select(TicketRow)
-            .where(TicketRow.conversation_id == conversation_id)
-            .order_by(TicketRow.id.desc())
-        )
-        return list(rows)
-
     # -- from staff: transactions of their own -------------------------------------------------
 
-    async def list(
-        self,
-        *,
-        state: str | None = None,
-        kind: str | None = None,
-        include_closed: bool = False,
-        limit: int = 200,
-    ) -> list[Ticket]:
-        """The queue: urgent first, then oldest first, and nothing else decides (promise 5)."""
-        query = _ticket_query().order_by(TicketRow.urgent.desc(), TicketRow.opened_at, TicketRow.id)
-        if state is not None:
-            query = query.where(TicketRow.state == state)
-        elif not include_closed:
-            query = query.where(TicketRow.state != CLOSED)
-        if kind is not None:
-            query = query.where(TicketRow.kind == kind)
-        async with self._db.read() as session:
-            rows = (await session.execute(query.limit(limit))).all()
-        now = self._clock()
-        return [_ticket(row, now) for row in rows]
-
-    async def counts(self) -> dict[str, int]:
-        """How many tickets are in each state."""
-        async with self._db.read() as session:
-            rows = await session.execute(
-                select(TicketRow.state, func.count()).group_by(TicketRow.state)
-            )
-            return {row[0]: row[1] for row in rows}
-
-    async def show(self, number: str) -> TicketView:
-        """One ticket, its history and the whole conversation.
-
-        Raises:
-            NotFoundError: there is no such ticket.
-        """
-        async with self._db.read() as session:
-            query = _ticket_query().where(TicketRow.number == numbers.normalise(number))
-            found = (await session.execute(query)).one_or_none()
-            if found is None:
-                raise _no_ticket(number)
-            events = await session.execute(
-                select(TicketEventRow, StaffRow.name)
-                .outerjoin(StaffRow, StaffRow.id == TicketEventRow.staff_id)
-                .where(TicketEventRow.ticket_id == found.TicketRow.id)
-                .order_by(TicketEventRow.id)
-            )
-            history = [
-                TicketEvent(event.at, event.kind, name, event.text) for event, name in events
-            ]
-            said = await conversations.transcript(session, found.TicketRow.conversation_id)
-        return TicketView(_ticket(found, self._clock()), history, said)
-
-    async def reply(self, number: str, text: str, staff_id: int | None) -> int:
+    async def reply(
+        self, number: str, text: str, staff_id: int | None, *, seen: int | None = None
+    ) -> int:
         """Send a reply, verbatim; the conversation is a human's from now on. Returns the outbox
         row's id.
 
+        `seen` is the outbox id of the newest reply that the writer has read (0: none). What was
+        replied since is looked at in this very transaction: the same words are not sent twice
+        (the id of the former is returned), and other words by somebody else stop this reply.
+
         Raises:
             NotFoundError: no such ticket. InputError: empty or too long. ConflictError: closed.
+            AnsweredMeanwhileError: somebody else replied. BeingAnsweredError: somebody else holds
+                the lock. In each case nothing was sent.
         """
         text = text.replace("\r\n", "\n").replace("\x00", "").strip()
         if not text:
@@ -227,10 +180,21 @@ class Tickets:
                 "take. Shorten it or send it in two replies. Nothing was sent."
             )
         async with self._db.write() as session:
-            row, conversation = await self._open_ticket(session, number)
-            await self._hand_to_human(session, row, conversation)
-            language: Language = "en" if conversation.language == "en" else "ar"
-            message = OutboundMessage(text, Origin("staff", row.number, text_hash(text)), language)
+            row, conversation = await self._ticket_and_conversation(session, number)
+            if seen is not None:
+                former = await answering.same_reply(session, row, text, staff_id, seen)
+                if former is not None:
+                    return former
+            _refuse_closed(row)
+            now = self._clock()
+            writing = await answering.now_by(session, row, staff_id, now)
+            if writing.holder is not None and not writing.mine:
+                raise BeingAnsweredError(row.number, writing.holder)
+            row.answering_id = row.answering_until = None
+            await handing.to_human(session, row, conversation, now)
+            message = OutboundMessage(
+                text, Origin("staff", row.number, text_hash(text)), _language(conversation)
+            )
             outbox_id = await self._outbox.put(
                 session,
                 conversation.id,
@@ -239,13 +203,40 @@ class Tickets:
                 ticket_id=row.id,
             )
             row.state = ANSWERED
-            row.first_reply_at = row.first_reply_at or self._clock()
+            row.first_reply_at = row.first_reply_at or now
             if row.assignee_id is None:
                 row.assignee_id = staff_id
             self._record(session, row, "reply", staff_id, text, outbox_id)
             conversation_id = conversation.id
         await self._wake(conversation_id)
         return outbox_id
+
+    async def begin_answer(
+        self, number: str, staff_id: int, *, take_over: bool = False
+    ) -> Answering:
+        """Say that this member of staff is writing a reply, for the next 60 seconds; calling again
+        renews it. Somebody else's lock stands, unless it is taken over; then theirs is gone.
+        Returns who holds it now.
+
+        Raises:
+            NotFoundError: no such ticket. ConflictError: it is closed.
+        """
+        number, now = numbers.normalise(number), self._clock()
+        async with self._db.write() as session:
+            taken = await answering.begin(session, number, staff_id, now, take_over=take_over)
+            row = await self._find(session, number)
+            _refuse_closed(row)
+            writing = await answering.now_by(session, row, staff_id, now)
+        if taken:
+            await self._wakeup.wake(DESK)
+        return writing
+
+    async def end_answer(self, number: str, staff_id: int) -> None:
+        """This member of staff writes no longer. Somebody else's lock stands."""
+        async with self._db.write() as session:
+            ended = await answering.end(session, numbers.normalise(number), staff_id)
+        if ended:
+            await self._wakeup.wake(DESK)
 
     async def assign(self, number: str, assignee_id: int | None, staff_id: int | None) -> None:
         """Give the ticket to a member of staff (None: to nobody). Who takes a ticket takes the
@@ -258,7 +249,7 @@ class Tickets:
             row, conversation = await self._open_ticket(session, number)
             row.assignee_id = assignee_id
             if assignee_id is not None:
-                await self._hand_to_human(session, row, conversation)
+                await handing.to_human(session, row, conversation, self._clock())
             assignee = await session.get(StaffRow, assignee_id) if assignee_id else None
             kind = "released" if assignee is None else "assigned"
             self._record(session, row, kind, staff_id, assignee.name if assignee else "")
@@ -293,17 +284,31 @@ class Tickets:
                 )
             row.state = CLOSED
             row.closed_at = self._clock()
+            row.answering_id = row.answering_until = None
             if conversation.ticket_id == row.id:
-                await self._back_to_bot(session, conversation)
-            language: Language = "en" if conversation.language == "en" else "ar"
-            await self._outbox.put(
-                session,
-                conversation.id,
-                self._catalogue.line("ticket_closed", language, number=row.number),
-                correlation=new_correlation_id(),
-                ticket_id=row.id,
-            )
+                await handing.to_bot(session, conversation, self._clock())
+            await self._tell(session, row, conversation, "ticket_closed")
             self._record(session, row, "closed", staff_id, "")
+            conversation_id = conversation.id
+        await self._wake(conversation_id)
+
+    async def reopen(self, number: str, staff_id: int | None) -> None:
+        """Open a closed ticket again and tell the citizen. If somebody has the ticket, they have
+        the conversation again.
+
+        Raises:
+            NotFoundError: no such ticket. ConflictError: it is not closed.
+        """
+        async with self._db.write() as session:
+            row, conversation = await self._ticket_and_conversation(session, number)
+            if row.state != CLOSED:
+                raise ConflictError(f"Ticket {row.number} is not closed.")
+            row.state = OPEN
+            row.closed_at = None
+            if row.assignee_id is not None:
+                await handing.to_human(session, row, conversation, self._clock())
+            await self._tell(session, row, conversation, "ticket_reopened")
+            self._record(session, row, "reopened", staff_id, "")
             conversation_id = conversation.id
         await self._wake(conversation_id)
 
@@ -313,47 +318,40 @@ class Tickets:
         self, session: AsyncSession, number: str
     ) -> tuple[TicketRow, ConversationRow]:
         row, conversation = await self._ticket_and_conversation(session, number)
-        if row.state == CLOSED:
-            raise ConflictError(f"Ticket {row.number} is closed.")
+        _refuse_closed(row)
         return row, conversation
 
     async def _ticket_and_conversation(
         self, session: AsyncSession, number: str
     ) -> tuple[TicketRow, ConversationRow]:
-        row = await session.scalar(
-            select(TicketRow).where(TicketRow.number == numbers.normalise(number)).with_for_update()
-        )
+        """Both locked, the conversation first, as a citizen's turn locks them; again when the
+        ticket moved to another conversation in between."""
+        for _ in range(5):
+            place = (await self._find(session, number)).conversation_id
+            conversation = await conversations.load(session, place, lock=True)
+            row = await self._find(session, number, lock=True)
+            if row.conversation_id == place:
+                return row, conversation
+        raise ConflictError(f"Ticket {number[:20]} is being moved. Try again.")
+
+    async def _find(self, session: AsyncSession, number: str, *, lock: bool = False) -> TicketRow:
+        query = select(TicketRow).where(TicketRow.number == numbers.normalise(number))
+        query = query.with_for_update() if lock else query
+        row = await session.scalar(query.execution_options(populate_existing=True))
         if row is None:
-            raise _no_ticket(number)
-        return row, await conversations.load(session, row.conversation_id, lock=True)
+            raise no_ticket(number)
+        return row
 
-    async def _hand_to_human(
-        self, session: AsyncSession, row: TicketRow, conversation: ConversationRow
+    async def _tell(
+        self, session: AsyncSession, row: TicketRow, conversation: ConversationRow, line: str
     ) -> None:
-        """The conversation follows the ticket that a human took last. What the citizen was being
-        asked by the bot is dropped, so that it cannot go on under the human."""
-        if conversation.mode == conversations.HUMAN and conversation.ticket_id == row.id:
-            return
-        conversation.mode = conversations.HUMAN
-        conversation.ticket_id = row.id
-        conversation.state = {}
-        await session.flush()
-
-    async def _back_to_bot(self, session: AsyncSession, conversation: ConversationRow) -> None:
-        """To the bot, unless another open ticket of the conversation is in a human's hands."""
-        other = await session.scalar(
-            select(TicketRow)
-            .where(
-                TicketRow.conversation_id == conversation.id,
-                TicketRow.state != CLOSED,
-                TicketRow.assignee_id.is_not(None),
-            )
-            .order_by(TicketRow.id.desc())
-            .limit(1)
+        await self._outbox.put(
+            session,
+            conversation.id,
+            self._catalogue.line(line, _language(conversation), number=row.number),
+            correlation=new_correlation_id(),
+            ticket_id=row.id,
         )
-        conversation.ticket_id = other.id if other is not None else None
-        conversation.mode = conversations.HUMAN if other is not None else conversations.BOT
-        conversation.state = {}
 
     async def _free_number(self, session: AsyncSession) -> str:
         for _ in range(200):
@@ -372,6 +370,8 @@ class Tickets:
         text: str,
         outbox_id: int | None = None,
     ) -> None:
+        if kind in _SPOKEN:
+            make_found(row, text)
         session.add(
             TicketEventRow(
                 ticket_id=row.id,
@@ -388,39 +388,10 @@ class Tickets:
             await self._wakeup.wake(topic)
 
 
-def _ticket_query() -> Select[TicketRow, str, str, str]:
-    return (
-        select(
-            TicketRow,
-            StaffRow.name.label("assignee"),
-            ConversationRow.channel.label("channel"),
-            ConversationRow.language.label("language"),
-        )
-        .join(ConversationRow, ConversationRow.id == TicketRow.conversation_id)
-        .outerjoin(StaffRow, StaffRow.id == TicketRow.assignee_id)
-    )
+def _refuse_closed(row: TicketRow) -> None:
+    if row.state == CLOSED:
+        raise ConflictError(f"Ticket {row.number} is closed.")
 
 
-def _ticket(found, now: datetime) -> Ticket:  # type: ignore[no-untyped-def]
-    row: TicketRow = found.TicketRow
-    return Ticket(
-        number=row.number,
-        kind=row.kind,
-        state=row.state,
-        urgent=row.urgent,
-        department=row.department,
-        assignee=found.assignee,
-        channel=found.channel,
-        language=found.language,
-        conversation_id=row.conversation_id,
-        opened_at=row.opened_at,
-        due_at=row.due_at,
-        first_reply_at=row.first_reply_at,
-        closed_at=row.closed_at,
-        overdue=row.first_reply_at is None and row.state != CLOSED and now > row.due_at,
-    )
-
-
-def _no_ticket(number: str) -> NotFoundError:
-    hint = "" if numbers.is_valid(numbers.normalise(number)) else " A digit may be mistyped."
-    return NotFoundError(f"There is no ticket {number[:20]}.{hint}")
+def _language(conversation: ConversationRow) -> Language:
+    return "en" if conversation.language == "en" else "ar"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from actions import codes
 from actions.tickets import Tickets
 from bot.dispatcher import Dispatcher
 from bot.understanding import Decision, Understanding
@@ -135,14 +136,18 @@ class Worker:
             await self._inbox.finish(session, claimed, state="poison")
             conversation = await conversations.load(session, row.conversation_id, lock=True)
             ticket = await self._tickets.open(
-                session, conversation, kind="unhandled", statement=row.text
+                session, conversation, kind="unhandled", statement=codes.blank(row.text)
             )
             language: Language = "en" if conversation.language == "en" else "ar"
             await self._outbox.put(
                 session,
                 conversation.id,
                 self._catalogue.line(
-                    "ticket_opened_unhandled", language, number=ticket.number, date=ticket.due_at
+                    "ticket_opened_unhandled",
+                    language,
+                    number=ticket.number,
+                    code=await self._tickets.issue_code(session, ticket),
+                    date=ticket.due_at,
                 ),
                 correlation=row.correlation,
                 inbox_id=row.id,

@@ -1,8 +1,8 @@
 """The reply catalogue: every sentence of the bot's own, in each language, with typed slots.
 
 Nothing else may be said to a citizen but approved answers and what staff write. A template's
-slots are `{number}`, `{code}`, `{date}`, `{span}` and `{title}` and nothing else; a line must exist in every language
-with the same slots, so that a language can never fall silent.
+slots are `{number}`, `{code}`, `{date}`, `{span}` and `{title}` and nothing else; a line must exist
+in every language with the same slots, so that a language can never fall silent.
 """
 
 from __future__ import annotations

@@ -81,6 +81,18 @@ def fold(text: str) -> str:
     return _SPACES.sub(" ", _NOT_WORD.sub(" ", text)).strip()
 
 
+def fold_all(text: str) -> str:
+    """`fold` of the whole of a text, however long."""
+    pieces = []
+    while text:
+        piece = text[:MAX_UNDERSTOOD]
+        if len(text) > MAX_UNDERSTOOD:  # cut between words where there is a blank
+            piece = piece[: max(piece.rfind(" "), piece.rfind("\n")) + 1] or piece
+        pieces.append(fold(piece))
+        text = text[len(piece) :]
+    return " ".join(piece for piece in pieces if piece)
+
+
 def has_words(text: str) -> bool:
     """Whether there is at least one letter or digit (of any script)."""
     return any(char.isalnum() for char in clean(text))

@@ -151,7 +151,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         ZONE,
     )
     hours = WorkingHours.parse("sun,mon,tue,wed,thu", "08:00-15:00", ZONE)
-    tickets = Tickets(db, outbox, catalogue, wakeup, hours, clock)
+    tickets = Tickets(db, outbox, catalogue, wakeup, hours, Vault(KEY), clock)
     staff = Staff(db, clock)
     app = FastAPI()
     deps = DeskDeps(
