@@ -30,6 +30,8 @@ from bot.answers import Answers
 from bot.channels.telegram.channel import TEXT_LIMITS as TELEGRAM_LIMITS
 from bot.channels.telegram.identity import TELEGRAM
 from bot.channels.web.channel import WebChannel
+from bot.channels.whatsapp.compose import TEXT_LIMITS as WHATSAPP_LIMITS
+from bot.channels.whatsapp.identity import WHATSAPP
 from bot.dispatcher import Dispatcher, Names
 from bot.sender import Sender
 from bot.understanding import Understanding
@@ -57,6 +59,7 @@ from nlu.training_data import load_examples
 
 if TYPE_CHECKING:  # loads the client library, which only those need who have a token
     from bot.channels.telegram.wiring import Telegram
+    from bot.channels.whatsapp.wiring import WhatsApp
 
 log = get_logger(__name__)
 
@@ -99,6 +102,7 @@ class Root:
     worker: Worker | None
     sender: Sender
     telegram: Telegram | None = None
+    whatsapp: WhatsApp | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -129,6 +133,8 @@ class Root:
         self.tasks.clear()
         if self.telegram is not None:
             await self.telegram.close()
+        if self.whatsapp is not None:
+            await self.whatsapp.close()
         await self.db.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -210,19 +216,22 @@ def build_app(
     db = Database(settings.resolved_database_url())
     wakeup = LocalWakeup()
     contacts = Contacts(vault)
-    outbox = Outbox(db, contacts, clock, {TELEGRAM: TELEGRAM_LIMITS})
+    outbox = Outbox(db, contacts, clock, {TELEGRAM: TELEGRAM_LIMITS, WHATSAPP: WHATSAPP_LIMITS})
     inbox = Inbox(db, contacts, wakeup, clock)
     catalogue = Catalogue.load(REPLIES, settings.zone)
     names = names_of(settings)
     hours = WorkingHours.parse(settings.work_days, settings.work_hours, settings.zone)
     tickets = Tickets(db, outbox, catalogue, wakeup, hours, vault, clock)
     staff = Staff(db, clock)
-    telegram = None
+    telegram, whatsapp = None, None
     if channels is None:
         made: dict[str, Channel] = {"web": WebChannel()}
         telegram = _telegram(settings, clock, db, inbox, contacts, vault, catalogue)
         if telegram is not None:
             made[TELEGRAM] = telegram.channel
+        whatsapp = _whatsapp(settings, clock, db, inbox, contacts, vault, wakeup, catalogue, names)
+        if whatsapp is not None:
+            made[WHATSAPP] = whatsapp.channel
         channels = made
     worker = None
     if understand:
@@ -245,8 +254,15 @@ def build_app(
         staff=staff,
         mind=mind,
         worker=worker,
-        sender=Sender(outbox, channels, wakeup),
+        sender=Sender(
+            outbox,
+            channels,
+            wakeup,
+            notice=whatsapp.notice if whatsapp is not None else None,
+            clock=clock,
+        ),
         telegram=telegram,
+        whatsapp=whatsapp,
     )
 
 
@@ -276,6 +292,41 @@ def _telegram(
         inbox=inbox,
         contacts=contacts,
         vault=vault,
+        catalogue=catalogue,
+        clock=clock,
+    )
+
+
+def _whatsapp(
+    settings: Settings,
+    clock: Clock,
+    db: Database,
+    inbox: Inbox,
+    contacts: Contacts,
+    vault: Vault,
+    wakeup: Wakeup,
+    catalogue: Catalogue,
+    names: Names,
+) -> WhatsApp | None:
+    token, app_secret = settings.whatsapp_token, settings.whatsapp_app_secret
+    phone_id, verify_token = settings.whatsapp_phone_id, settings.whatsapp_verify_token
+    if not (token and app_secret and phone_id and verify_token):  # all or none: the settings do
+        return None
+    from bot.channels.whatsapp.wiring import build_whatsapp
+
+    return build_whatsapp(
+        phone_id=phone_id,
+        token=token.get_secret_value(),
+        app_secret=app_secret.get_secret_value(),
+        verify_token=verify_token.get_secret_value(),
+        api_url=settings.whatsapp_api_url,
+        template=settings.whatsapp_template,
+        ministry=names.ministry,
+        db=db,
+        inbox=inbox,
+        contacts=contacts,
+        vault=vault,
+        wakeup=wakeup,
         catalogue=catalogue,
         clock=clock,
     )

@@ -183,6 +183,8 @@ def setup_logging(
         "httpx",
         "httpcore",
         "telegram",
+        "pywa",
+        "pywa_async",
         "sqlalchemy",
         "uvicorn.access",
         "aiosqlite",

@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from actions.redelivery import Redelivery
 from bot.channels.telegram.webhook import create_telegram_router
 from bot.channels.web.api import ChatDeps, create_chat_router
 from bot.root import Root
@@ -38,6 +39,8 @@ def create_web(root: Root) -> FastAPI:
     telegram = root.telegram
     if telegram is not None and telegram.webhook is not None:
         web.include_router(create_telegram_router(telegram.receiver, telegram.webhook.secret))
+    if root.whatsapp is not None:
+        web.include_router(root.whatsapp.router(), prefix="/webhooks/whatsapp")
     public = settings.public_url or ""
     web.mount(
         "/desk",
@@ -45,6 +48,7 @@ def create_web(root: Root) -> FastAPI:
             DeskDeps(
                 db=root.db,
                 tickets=root.tickets,
+                redelivery=Redelivery(root.db, root.outbox, root.wakeup),
                 staff=root.staff,
                 wakeup=root.wakeup,
                 secret_key=root.secret_key,
@@ -53,6 +57,9 @@ def create_web(root: Root) -> FastAPI:
                 sample=settings.sample,
                 ministry=root.names.ministry,
                 origins=(public,) if public else (),
+                departments=lambda: {
+                    topic.owner: topic.title for topic in root.faq.knowledge.topics
+                },
             )
         ),
     )
