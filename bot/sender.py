@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from math import ceil
 
 from core import metrics
 from core.clock import Clock, utc_now
@@ -32,6 +33,9 @@ POLL = 1.0
 #: Longest wait for a channel, in seconds; shorter than the lease on the conversation.
 SEND_TIMEOUT = 20.0
 
+#: How long what is on its way may still take when the sender is told to stop, in seconds.
+FINISH = 5.0
+
 #: Sent in the stead of a message that the window does not let through.
 Notice = Callable[[Language], OutboundMessage]
 
@@ -48,6 +52,7 @@ class Sender:
         rates: RateLimits | None = None,
         notice: Notice | None = None,
         clock: Clock = utc_now,
+        timeout: float | None = None,
     ) -> None:
         self._outbox = outbox
         self._channels = channels
@@ -55,32 +60,44 @@ class Sender:
         self._rates = rates or LocalRateLimits()
         self._notice = notice
         self._clock = clock
+        self._timeout = timeout
+        self._taking = asyncio.Lock()
 
     async def run(self) -> None:
-        """Send for ever; errors of the database are waited out."""
+        """Send for ever; errors of the database are waited out. When cancelled it first lets what
+        is on its way arrive, for a moment, so that an orderly stop doubles nothing."""
         while True:
+            step = asyncio.create_task(self.step())
             try:
-                sent = await self.step()
+                if not await asyncio.shield(step):
+                    await self._wakeup.wait(OUTBOX, await self._pause())
             except asyncio.CancelledError:
+                await _let_finish(step)
                 raise
             except Exception:
                 log.exception("sender step failed")
                 await asyncio.sleep(POLL)
-                continue
-            if not sent:
-                await self._wakeup.wait(OUTBOX, POLL)
 
     async def step(self) -> bool:
         """Send one message; False when none is due (on a channel whose pace allows one)."""
-        claimed = await self._outbox.claim(await self._ready())
-        if claimed is None:
-            return False
-        envelope = claimed.envelope
+        # One at a time, so that nobody takes the turn that another was told of; sending itself
+        # goes on beside it.
+        async with self._taking:
+            claimed = await self._outbox.claim(await self._ready())
+            if claimed is None:
+                return False
+            envelope = claimed.envelope
+            with bind_correlation(envelope.correlation_id, outbox=envelope.outbox_id):
+                closed = self._window_is_closed(claimed)
+                if not closed and await self._must_wait(claimed):
+                    return True
         with bind_correlation(envelope.correlation_id, outbox=envelope.outbox_id):
             try:
-                if self._window_is_closed(claimed):
+                if closed:
                     await self._hold(claimed, "window")
-                elif not await self._must_wait(claimed):
+                elif claimed.attempt > SENDING.attempts:  # each one ended with its sender's death
+                    await self._give_up(claimed, ChannelError("sender_died"))
+                else:
                     await self._send(claimed)
             except StaleLeaseError:
                 log.warning("send lease was taken over", attempt=claimed.attempt)
@@ -96,15 +113,38 @@ class Sender:
                 ready.append(name)
         return ready
 
+    async def _pause(self) -> float:
+        """Seconds until something may become due that nobody announces, at most `POLL`."""
+        pauses = [POLL]
+        ready = []
+        for name, channel in self._channels.items():
+            pace = channel.pace()
+            wait = 0.0 if pace is None else await self._rates.wait_for(pace)
+            if wait > 0:
+                pauses.append(wait)
+            else:
+                ready.append(name)
+        due = await self._outbox.next_due(ready)
+        if due is not None:
+            pauses.append((due - self._clock()).total_seconds())
+        return max(min(pauses), 0.01)
+
     async def _must_wait(self, claimed: Claimed) -> bool:
         """Whether the platform's pace puts the message off; if not, it is counted."""
         channel = self._channels[claimed.channel]
         overall = channel.pace()
-        paces = [*channel.paces(claimed.envelope), *([overall] if overall else [])]
-        wait = await self._rates.reserve(paces)
-        if wait > 0:
-            await self._outbox.defer(claimed, timedelta(seconds=wait))
-        return wait > 0
+        wait = await self._rates.reserve(
+            [*channel.paces(claimed.envelope), *([overall] if overall else [])]
+        )
+        if wait == 0:
+            return False
+        if overall is not None and await self._rates.wait_for(overall) > 0:
+            wait = 0.0  # it keeps its place: the next turn on this channel is for the oldest
+        try:
+            await self._outbox.defer(claimed, timedelta(milliseconds=ceil(wait * 1000)))
+        except StaleLeaseError:
+            log.warning("send lease was taken over", attempt=claimed.attempt)
+        return True
 
     def _window_is_closed(self, claimed: Claimed) -> bool:
         window = self._channels[claimed.channel].reply_window
@@ -115,7 +155,7 @@ class Sender:
 
     async def _hold(self, claimed: Claimed, reason: str) -> None:
         message = claimed.envelope.message
-        notice = self._notice(message.language) if self._notice is not None else None
+        notice = None if self._notice is None else self._notice(message.language)
         await self._outbox.hold(claimed, notice, reason)
         for topic in (OUTBOX, DESK):
             await self._wakeup.wake(topic)
@@ -126,32 +166,30 @@ class Sender:
         envelope = claimed.envelope
         channel = self._channels[claimed.channel]
         try:
-            async with asyncio.timeout(SEND_TIMEOUT):
+            async with asyncio.timeout(self._timeout or SEND_TIMEOUT):
                 delivery: Delivery = await channel.send(envelope)
         except TimeoutError:
             await self._failed(claimed, ChannelError("timeout", uncertain=True))
         except ChannelError as error:
-            if error.window_closed and claimed.envelope.message.template is None:
+            if error.window_closed and envelope.message.template is None:
                 await self._hold(claimed, error.reason)
             else:
                 await self._failed(claimed, error)
-        except asyncio.CancelledError:
-            raise
         except Exception as error:
             log.exception("channel broke")
             await self._failed(claimed, ChannelError(type(error).__name__, uncertain=True))
         else:
-            await self._outbox.sent(claimed, delivery.external_id)
+            state = await self._outbox.sent(claimed, delivery.external_id)
+            if state in ("failed", "pending"):  # the platform said so before we came to it
+                for topic in (OUTBOX, DESK):
+                    await self._wakeup.wake(topic)
             metrics.SENDS.labels(claimed.channel, "sent").inc()
             log.info("message sent", channel=channel.name, attempt=claimed.attempt)
 
     async def _failed(self, claimed: Claimed, error: ChannelError) -> None:
         delay = None if error.permanent else SENDING.delay(claimed.attempt, error.retry_after)
         if delay is None:
-            await self._outbox.give_up(claimed, error.reason)
-            await self._wakeup.wake(DESK)
-            metrics.SENDS.labels(claimed.channel, "given up").inc()
-            log.error("message given up", reason=error.reason, attempts=claimed.attempt)
+            await self._give_up(claimed, error)
             return
         await self._outbox.postpone(claimed, delay, error.reason, uncertain=error.uncertain)
         metrics.SENDS.labels(claimed.channel, "tried again").inc()
@@ -161,3 +199,17 @@ class Sender:
             attempt=claimed.attempt,
             delay=round(delay / timedelta(seconds=1), 1),
         )
+
+    async def _give_up(self, claimed: Claimed, error: ChannelError) -> None:
+        await self._outbox.give_up(claimed, error.reason, uncertain=error.uncertain)
+        await self._wakeup.wake(DESK)
+        metrics.SENDS.labels(claimed.channel, "given up").inc()
+        log.error("message given up", reason=error.reason, attempts=claimed.attempt)
+
+
+async def _let_finish(step: asyncio.Task[bool]) -> None:
+    try:
+        await asyncio.wait({step}, timeout=FINISH)
+    finally:
+        step.cancel()
+        await asyncio.gather(step, return_exceptions=True)

@@ -24,7 +24,7 @@ from core.db.engine import Database, retry_on_contention
 from core.db.tables import ConversationRow, InboxRow
 from core.logs import get_logger, new_correlation_id
 from core.messages import MAX_TEXT, InboundMessage
-from core.queues import leases, outbox
+from core.queues import holding, leases
 from core.queues.leases import Lease
 from core.wakeup import INBOX, OUTBOX, Wakeup, conversation_topic
 
@@ -121,11 +121,7 @@ class Inbox:
         )
         # Held until the commit: ids are given out in the order in which rows become visible, so a
         # worker cannot see a later message of this conversation before an earlier one.
-        await session.execute(
-            select(ConversationRow.id)
-            .where(ConversationRow.id == conversation_id)
-            .with_for_update(key_share=True)
-        )
+        await _hold(session, conversation_id)
         dialect = session.get_bind().dialect.name
         insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
         correlation = new_correlation_id()
@@ -157,29 +153,31 @@ class Inbox:
             .where(ConversationRow.id == conversation_id)
             .values(last_inbound_at=now, window_start=_later_of(message.sent_at or now, now))
         )
-        await outbox.release_held(session, conversation_id, now)
+        await holding.release(session, conversation_id, now)
         return Accepted(made, conversation_id, correlation, False, now)
 
     async def _edit(self, session: AsyncSession, message: InboundMessage) -> InboxRow | None:
         """The row that the new wording went into, or that has it already; None when the new
         wording is to be handled by itself."""
         former = await session.scalar(
-            select(InboxRow)
-            .where(
+            select(InboxRow).where(
                 InboxRow.channel == message.channel,
                 InboxRow.external_id == _storable_id(message.edit_of or ""),
             )
-            .with_for_update()
         )
         if former is None:
             return None
         text = _storable(message.text, MAX_TEXT)
         if former.text == text:
             return former
-        if former.state == "new" and former.attempts == 0:
-            former.text = text
-            return former
-        return None
+        # A worker that claims it holds the conversation meanwhile: it works on the one wording or
+        # on the other, and the new one is not lost.
+        await _hold(session, former.conversation_id)
+        await session.refresh(former)
+        if former.text != text and (former.state != "new" or former.attempts > 0):
+            return None
+        former.text = text
+        return former
 
     async def claim(self) -> Claimed | None:
         """Lease the conversation whose first waiting message is due and oldest, and count the
@@ -190,7 +188,7 @@ class Inbox:
             candidates = (await session.scalars(_due(now).limit(16))).all()
         for conversation_id in candidates:
             async with self._db.write() as session:
-                lease = await leases.claim(session, "work", conversation_id, now, LEASE)
+                lease = await leases.claim(session, "work", conversation_id, self._clock, LEASE)
                 if lease is None:
                     continue
                 row = await session.scalar(
@@ -240,6 +238,15 @@ class Inbox:
                 select(func.count()).select_from(InboxRow).where(InboxRow.state == "new")
             )
             return count or 0
+
+
+async def _hold(session: AsyncSession, conversation_id: int) -> None:
+    """Keep everybody else from changing the conversation until this transaction ends."""
+    await session.execute(
+        select(ConversationRow.id)
+        .where(ConversationRow.id == conversation_id)
+        .with_for_update(key_share=True)
+    )
 
 
 def _storable(text: str, longest: int) -> str:

@@ -14,10 +14,14 @@ from typing import Literal, cast
 from sqlalchemy import CursorResult, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.clock import Clock
 from core.db.tables import ConversationRow
 from core.errors import StaleLeaseError
 
 Kind = Literal["work", "send"]
+
+#: A wait for the database that is worth a longer lease.
+_WAITED = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,13 @@ class Lease:
 
 
 async def claim(
-    session: AsyncSession, kind: Kind, conversation_id: int, now: datetime, length: timedelta
+    session: AsyncSession, kind: Kind, conversation_id: int, clock: Clock, length: timedelta
 ) -> Lease | None:
-    """Take the lease when it is free or has run out; None when somebody else holds it."""
+    """Take the lease when it is free or has run out; None when somebody else holds it.
+
+    It holds for `length` from when the database let us in, however long that took."""
     token, until = _columns(kind)
+    now = clock()
     result = await session.execute(
         update(ConversationRow)
         .where(ConversationRow.id == conversation_id, or_(until.is_(None), until <= now))
@@ -41,7 +48,12 @@ async def claim(
         .returning(token)
     )
     row = result.one_or_none()
-    return None if row is None else Lease(kind, conversation_id, row[0])
+    if row is None:
+        return None
+    lease = Lease(kind, conversation_id, row[0])
+    if (inside := clock()) - now > _WAITED:
+        await check(session, lease, inside + length)
+    return lease
 
 
 async def check(session: AsyncSession, lease: Lease, until: datetime | None) -> None:

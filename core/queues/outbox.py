@@ -13,9 +13,10 @@ held goes out, in order, when the person writes or taps again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,16 +24,20 @@ from sqlalchemy.orm import aliased
 
 from core.clock import Clock, utc_now
 from core.contacts import Contacts
-from core.db.engine import Database
+from core.db.engine import Database, retry_on_contention
 from core.db.tables import ConversationRow, OutboxRow
 from core.errors import NatiqError
 from core.logs import get_logger
 from core.messages import Envelope, OutboundMessage, text_hash
-from core.queues import leases, receipts
+from core.queues import holding, leases, receipts
+from core.queues.holding import UNSENT
 from core.queues.leases import Lease
-from core.text.split import split, units
+from core.queues.parts import TextLimits as TextLimits
+from core.queues.parts import parts_of
 
 log = get_logger(__name__)
+
+T = TypeVar("T")
 
 #: Longer than any channel's time-out, so that a slow request is not sent by a second sender.
 LEASE = timedelta(seconds=30)
@@ -40,29 +45,8 @@ LEASE = timedelta(seconds=30)
 #: How long a message waits whose address or payload cannot be read (a wrong secret key, say).
 UNREADABLE = timedelta(minutes=1)
 
-_UNSENT = ("pending", "sending")
-
-
-@dataclass(frozen=True, slots=True)
-class TextLimits:
-    """How long a text a channel takes in one message, in UTF-16 code units: without buttons, and
-    with them. `links_in_text`: links stand as lines beneath the text and count with it."""
-
-    text: int
-    with_choices: int
-    links_in_text: bool = False
-
-
-def parts_of(message: OutboundMessage, limits: TextLimits | None) -> list[OutboundMessage]:
-    """The message as the channel takes it; choices and links stay with the last part."""
-    if limits is None or message.template is not None:
-        return [message]
-    last = limits.with_choices if message.choices else limits.text
-    if limits.links_in_text:
-        last -= sum(units(f"\n{link.label}\n{link.url}") + 1 for link in message.links)
-    texts = split(message.text, limits.text, max(last, 16))
-    parts = [replace(message, text=text, choices=(), links=()) for text in texts[:-1]]
-    return [*parts, replace(message, text=texts[-1])]
+#: Beside the message in a row's payload: the row whose text this one goes on with.
+_AFTER = "after"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +93,14 @@ class Outbox:
             select(ConversationRow.channel).where(ConversationRow.id == conversation_id)
         )
         limits = self._limits.get(channel or "")
+        made: int | None = None
         for part in parts_of(message, limits):
             row = self._row(conversation_id, channel or "", part, correlation, inbox_id, ticket_id)
+            if made is not None:
+                row.payload[_AFTER] = made
             session.add(row)
             await session.flush()  # one by one: the ids keep the order of the parts
+            made = row.id
         return row.id
 
     def _row(
@@ -149,21 +137,28 @@ class Outbox:
         conversation."""
         now = self._clock()
         async with self._db.read() as session:
-            candidates = (await session.scalars(_due(now, channels).limit(16))).all()
+            due = _first_unsent(now, channels).where(OutboxRow.not_before <= now)
+            candidates = (await session.scalars(due.order_by(OutboxRow.id).limit(16))).all()
         for conversation_id in candidates:
             async with self._db.write() as session:
-                lease = await leases.claim(session, "send", conversation_id, now, LEASE)
+                lease = await leases.claim(session, "send", conversation_id, self._clock, LEASE)
                 if lease is None:
                     continue
                 row = await session.scalar(
                     select(OutboxRow)
                     .where(
-                        OutboxRow.conversation_id == conversation_id, OutboxRow.state.in_(_UNSENT)
+                        OutboxRow.conversation_id == conversation_id, OutboxRow.state.in_(UNSENT)
                     )
                     .order_by(OutboxRow.id)
                     .limit(1)
                 )
                 if row is None or row.not_before > now:
+                    await leases.check(session, lease, None)
+                    continue
+                if holding.NOTICE in row.payload and not await holding.holds(
+                    session, conversation_id
+                ):
+                    await session.delete(row)  # the person wrote before it went out
                     await leases.check(session, lease, None)
                     continue
                 try:
@@ -178,32 +173,49 @@ class Outbox:
                 row.maybe_doubled = row.maybe_doubled or row.state == "sending"
                 row.state = "sending"
                 row.attempts += 1
-                person = (
-                    await session.execute(
-                        select(ConversationRow.window_start, ConversationRow.last_inbound_at).where(
-                            ConversationRow.id == conversation_id
-                        )
-                    )
-                ).one()
+                person = await session.get_one(ConversationRow, conversation_id)
                 envelope = Envelope(row.id, conversation_id, address, message, row.correlation)
-                return Claimed(envelope, row.channel, lease, row.attempts, *person)
+                return Claimed(
+                    envelope,
+                    row.channel,
+                    lease,
+                    row.attempts,
+                    person.window_start,
+                    person.last_inbound_at,
+                )
         return None
 
-    async def sent(self, claimed: Claimed, external_id: str | None) -> None:
-        """The channel took the message; what the platform said of it meanwhile is taken up.
+    async def sent(self, claimed: Claimed, external_id: str | None) -> str:
+        """The channel took the message. What the platform said of it meanwhile is taken up;
+        returns the state that the message has by that.
 
         Raises:
             StaleLeaseError: another sender took the lease over (and may have sent it as well).
         """
-        values: dict[str, object] = {"state": "sent", "failure": None}
-        async with self._db.write() as session:
+
+        async def settle(session: AsyncSession) -> str:
+            now = self._clock()
+            early = None
             if external_id is not None:
                 early = await receipts.take(session, claimed.channel, external_id)
-                if early is not None:
-                    values = {"state": early[0], "failure": early[1]}
+            if early is not None and early[0] == receipts.WINDOW:
+                await self._settle(session, claimed, state="pending", not_before=now)
+                conversation_id, since = claimed.envelope.conversation_id, claimed.last_inbound_at
+                if not await holding.wrote_since(session, conversation_id, since):
+                    await receipts.close_window(session, conversation_id, now)
+                return "pending"
+            state, failure = early or ("sent", None)
             await self._settle(
-                session, claimed, **values, sent_at=self._clock(), external_id=external_id
+                session,
+                claimed,
+                state=state,
+                failure=failure,
+                sent_at=now,
+                external_id=external_id,
             )
+            return state
+
+        return await self._finish(settle)
 
     async def defer(self, claimed: Claimed, delay: timedelta) -> None:
         """Not now, for the sake of the platform's pace: nothing was tried, no attempt is counted.
@@ -211,7 +223,8 @@ class Outbox:
         Raises:
             StaleLeaseError: the lease was taken over.
         """
-        async with self._db.write() as session:
+
+        async def settle(session: AsyncSession) -> None:
             await self._settle(
                 session,
                 claimed,
@@ -220,42 +233,37 @@ class Outbox:
                 attempts=claimed.attempt - 1,
             )
 
+        await self._finish(settle)
+
     async def hold(self, claimed: Claimed, notice: OutboundMessage | None, reason: str) -> bool:
-        """The platform's window is closed: keep the message, and whatever else waits for this
-        person, until they write again; put the notice first unless one is out since then already.
-        Returns whether a notice was put.
+        """The platform's window is closed: keep the message until the person writes again (each
+        that follows comes here in its turn), and put the notice unless one is out since they last
+        wrote. If they wrote while it was in our hands, it goes out after all. Returns whether a
+        notice was put.
 
         Raises:
             StaleLeaseError: the lease was taken over.
         """
         conversation_id = claimed.envelope.conversation_id
-        async with self._db.write() as session:
+
+        async def settle(session: AsyncSession) -> bool:
+            attempts = claimed.attempt - 1
             await self._settle(
-                session,
-                claimed,
-                state="held",
-                failure=reason[:100],
-                attempts=claimed.attempt - 1,
+                session, claimed, state="held", failure=reason[:100], attempts=attempts
             )
-            if notice is None or await self._noticed(session, claimed, notice):
+            since = claimed.last_inbound_at
+            if await holding.wrote_since(session, conversation_id, since):
+                await holding.release(session, conversation_id, self._clock())
                 return False
-            await self.put(
-                session, conversation_id, notice, correlation=claimed.envelope.correlation_id
-            )
+            if notice is None or await holding.noticed(session, conversation_id, since):
+                return False
+            correlation = claimed.envelope.correlation_id
+            row = self._row(conversation_id, claimed.channel, notice, correlation, None, None)
+            row.payload[holding.NOTICE] = True
+            session.add(row)
             return True
 
-    async def _noticed(
-        self, session: AsyncSession, claimed: Claimed, notice: OutboundMessage
-    ) -> bool:
-        query = select(OutboxRow.id).where(
-            OutboxRow.conversation_id == claimed.envelope.conversation_id,
-            OutboxRow.origin_kind == notice.origin.kind,
-            OutboxRow.origin_ref == notice.origin.ref,
-            OutboxRow.state.in_((*_UNSENT, *receipts.PROGRESS)),
-        )
-        if claimed.last_inbound_at is not None:
-            query = query.where(OutboxRow.created_at >= claimed.last_inbound_at)
-        return await session.scalar(query.limit(1)) is not None
+        return await self._finish(settle)
 
     async def postpone(
         self, claimed: Claimed, delay: timedelta, reason: str, *, uncertain: bool
@@ -265,24 +273,59 @@ class Outbox:
         Raises:
             StaleLeaseError: the lease was taken over.
         """
-        values: dict[str, object] = {
-            "state": "pending",
-            "not_before": self._clock() + delay,
-            "failure": reason[:100],
-        }
-        if uncertain:
-            values["maybe_doubled"] = True
-        async with self._db.write() as session:
-            await self._settle(session, claimed, **values)
+        values: dict[str, object] = {"maybe_doubled": True} if uncertain else {}
 
-    async def give_up(self, claimed: Claimed, reason: str) -> None:
-        """Stop trying; the row stays as a dead letter, shown on the desk.
+        async def settle(session: AsyncSession) -> None:
+            not_before = self._clock() + delay
+            await self._settle(
+                session,
+                claimed,
+                state="pending",
+                not_before=not_before,
+                failure=reason[:100],
+                **values,
+            )
+
+        await self._finish(settle)
+
+    async def give_up(self, claimed: Claimed, reason: str, *, uncertain: bool = False) -> None:
+        """Stop trying; the row stays as a dead letter, shown on the desk. So do the parts that go
+        on with it: nobody gets the end of a text without its beginning. Where it was a notice, what
+        is held says so.
 
         Raises:
             StaleLeaseError: the lease was taken over.
         """
-        async with self._db.write() as session:
-            await self._settle(session, claimed, state="failed", failure=reason[:100])
+        values: dict[str, object] = {"maybe_doubled": True} if uncertain else {}
+
+        async def settle(session: AsyncSession) -> None:
+            await self._settle(session, claimed, state="failed", failure=reason[:100], **values)
+            failed = {claimed.envelope.outbox_id}
+            rows = await session.scalars(
+                select(OutboxRow)
+                .where(
+                    OutboxRow.conversation_id == claimed.envelope.conversation_id,
+                    OutboxRow.state.in_(("pending", "held")),
+                )
+                .order_by(OutboxRow.id)
+            )
+            for row in rows:
+                if row.payload.get(_AFTER) in failed:
+                    row.state, row.failure = "failed", "earlier_part"
+                    failed.add(row.id)
+                elif row.state == "held" and claimed.envelope.message.template is not None:
+                    row.failure = f"notice: {reason}"[:100]
+
+        await self._finish(settle)
+
+    async def _finish(self, settle: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Writers that collide must not make us forget what the platform has taken."""
+
+        async def attempt() -> T:
+            async with self._db.write() as session:
+                return await settle(session)
+
+        return await retry_on_contention(attempt)
 
     async def _settle(self, session: AsyncSession, claimed: Claimed, **values: object) -> None:
         await leases.check(session, claimed.lease, None)
@@ -304,40 +347,38 @@ class Outbox:
             .values(state="delivered")
         )
 
+    async def next_due(self, channels: Sequence[str]) -> datetime | None:
+        """When the next message on one of the channels may be tried; None when nothing waits."""
+        query = _first_unsent(self._clock(), channels).with_only_columns(
+            func.min(OutboxRow.not_before)
+        )
+        async with self._db.read() as session:
+            due: datetime | None = await session.scalar(query)
+            return due
+
     async def waiting(self, channels: Sequence[str] | None = None) -> int:
         """How many messages wait to be sent, on all channels or on some."""
-        query = select(func.count()).select_from(OutboxRow).where(OutboxRow.state.in_(_UNSENT))
+        query = select(func.count()).select_from(OutboxRow).where(OutboxRow.state.in_(UNSENT))
         if channels is not None:
             query = query.where(OutboxRow.channel.in_(channels))
         async with self._db.read() as session:
             return await session.scalar(query) or 0
 
 
-async def release_held(session: AsyncSession, conversation_id: int, now: datetime) -> None:
-    """The person wrote, so what was held may go out, in the caller's transaction. Whoever calls
-    wakes `OUTBOX` after the commit."""
-    await session.execute(
-        update(OutboxRow)
-        .where(OutboxRow.conversation_id == conversation_id, OutboxRow.state == "held")
-        .values(state="pending", not_before=now, failure=None)
-    )
-
-
-def _due(now: datetime, channels: Sequence[str]):  # type: ignore[no-untyped-def]
+def _first_unsent(now: datetime, channels: Sequence[str]):  # type: ignore[no-untyped-def]
+    """Of each conversation that nobody holds, the row whose turn it is."""
     earlier = aliased(OutboxRow)
     return (
         select(OutboxRow.conversation_id)
         .join(ConversationRow, ConversationRow.id == OutboxRow.conversation_id)
         .where(
-            OutboxRow.state.in_(_UNSENT),
+            OutboxRow.state.in_(UNSENT),
             OutboxRow.channel.in_(channels),
-            OutboxRow.not_before <= now,
             (ConversationRow.send_until.is_(None)) | (ConversationRow.send_until <= now),
             ~exists().where(
                 earlier.conversation_id == OutboxRow.conversation_id,
-                earlier.state.in_(_UNSENT),
+                earlier.state.in_(UNSENT),
                 earlier.id < OutboxRow.id,
             ),
         )
-        .order_by(OutboxRow.id)
     )
