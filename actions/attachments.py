@@ -40,6 +40,8 @@ MOST_ON_TICKET = 10
 MOST_IN_CONVERSATION = 20
 _DAY = timedelta(days=1)
 _MAX_NAME = 200
+#: Names in one query; databases bound the number of parameters.
+_AT_ONCE = 500
 
 #: Why a file is not taken: not one of our types; too large; too many of them; there is none.
 Refusal = Literal["type", "too_large", "too_many", "no_file"]
@@ -285,11 +287,14 @@ class Attachments:
                 .values(stored=None, mime=None, size=None, sha256=None)
             )
 
-    async def is_stored(self, name: str) -> bool:
-        """Whether a file of the folder belongs to an attachment."""
+    async def stored_among(self, names: Sequence[str]) -> set[str]:
+        """Those of the file names that belong to an attachment."""
+        found: set[str] = set()
         async with self._db.read() as session:
-            query = select(AttachmentRow.id).where(AttachmentRow.stored == name).limit(1)
-            return await session.scalar(query) is not None
+            for start in range(0, len(names), _AT_ONCE):
+                some = AttachmentRow.stored.in_(names[start : start + _AT_ONCE])
+                found.update(await session.scalars(select(AttachmentRow.stored).where(some)))
+        return found
 
     # -- for staff -----------------------------------------------------------------------------
 

@@ -34,3 +34,7 @@ HANDLING = RetryPolicy(attempts=4, first=1.0, longest=10.0)
 
 #: Platforms recover within minutes to hours; a day of trying before a person is told.
 SENDING = RetryPolicy(attempts=30, first=1.0, longest=3600.0)
+
+#: A citizen's file: tried for some twenty minutes, so that a failure is told while the person may
+#: still have it at hand.
+FETCHING = RetryPolicy(attempts=10, first=2.0, longest=900.0)
