@@ -82,7 +82,7 @@ class Fetcher:
         self._attachments = attachments
         self._outbox = outbox
         self._catalogue = catalogue
-        self._sources = sources
+        self.sources = sources
         self._wakeup = wakeup
         self._timeout = timeout
 
@@ -107,7 +107,7 @@ class Fetcher:
 
     async def step(self) -> bool:
         """Fetch one file; False when none is due."""
-        claimed = await self._attachments.claim(tuple(self._sources))
+        claimed = await self._attachments.claim(tuple(self.sources))
         if claimed is None:
             return False
         async with self._db.read() as session:
@@ -173,7 +173,7 @@ class Fetcher:
                 raise ChannelError("disk_full")
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             async with asyncio.timeout(self._timeout):
-                await self._sources[row.channel].fetch(row.ref, path, MOST)
+                await self.sources[row.channel].fetch(row.ref, path, MOST)
             sound = row.kind in ("voice", "audio")
             return await asyncio.to_thread(_look_and_place, path, sound)
         except TimeoutError:

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actions.attachments import Attachments
 from actions.base import Action
 from actions.deadlines import WorkingHours
 from actions.emergency import Emergency
@@ -33,6 +34,7 @@ from bot.channels.web.channel import WebChannel
 from bot.channels.whatsapp.compose import TEXT_LIMITS as WHATSAPP_LIMITS
 from bot.channels.whatsapp.identity import WHATSAPP
 from bot.dispatcher import Dispatcher, Names
+from bot.fetcher import Fetcher
 from bot.sender import Sender
 from bot.understanding import Understanding
 from bot.worker import Worker
@@ -45,7 +47,7 @@ from core.db.engine import Database
 from core.encoder import Encoder
 from core.errors import ConfigError
 from core.logs import get_logger
-from core.messages import Channel, Language
+from core.messages import Channel, Language, MediaSource
 from core.queues.inbox import Inbox
 from core.queues.outbox import Outbox
 from core.remembering import RememberingEncoder
@@ -68,6 +70,8 @@ REPLIES = Path(__file__).parent / "replies"
 #: Messages of different conversations that are handled, and sent, at the same time.
 WORKERS = 4
 SENDERS = 4
+#: Files that are fetched at the same time.
+FETCHERS = 2
 
 Progress = Callable[[str], None]
 
@@ -101,6 +105,8 @@ class Root:
     mind: Mind | None
     worker: Worker | None
     sender: Sender
+    attachments: Attachments
+    fetcher: Fetcher
     telegram: Telegram | None = None
     whatsapp: WhatsApp | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -120,6 +126,8 @@ class Root:
                 self._spawn(self.worker.run(), f"worker-{number}")
         for number in range(SENDERS):
             self._spawn(self.sender.run(), f"sender-{number}")
+        for number in range(FETCHERS if self.fetcher.sources else 0):
+            self._spawn(self.fetcher.run(), f"fetcher-{number}")
         if watch and self.mind is not None:
             self._spawn(self.mind.faq.watch(), "faq-watch")
         if self.telegram is not None:
@@ -223,6 +231,7 @@ def build_app(
     hours = WorkingHours.parse(settings.work_days, settings.work_hours, settings.zone)
     tickets = Tickets(db, outbox, catalogue, wakeup, hours, vault, clock)
     staff = Staff(db, clock)
+    attachments = Attachments(db, settings.data_dir / "attachments", clock)
     telegram, whatsapp = None, None
     if channels is None:
         made: dict[str, Channel] = {"web": WebChannel()}
@@ -233,6 +242,7 @@ def build_app(
         if whatsapp is not None:
             made[WHATSAPP] = whatsapp.channel
         channels = made
+    sources = {name: one for name, one in channels.items() if isinstance(one, MediaSource)}
     worker = None
     if understand:
         mind = mind or build_mind(settings, progress, clock)
@@ -261,6 +271,8 @@ def build_app(
             notice=whatsapp.notice if whatsapp is not None else None,
             clock=clock,
         ),
+        attachments=attachments,
+        fetcher=Fetcher(db, attachments, outbox, catalogue, sources, wakeup),
         telegram=telegram,
         whatsapp=whatsapp,
     )

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 Language = Literal["ar", "en"]
 
@@ -263,6 +263,7 @@ class Unlimited:
         return ()
 
 
+@runtime_checkable
 class MediaSource(Protocol):
     """A channel whose people send files."""
 
