@@ -227,6 +227,9 @@ def _our_errors() -> Iterator[None]:
 
 
 def _channel_error(error: TelegramError) -> ChannelError:
+    if isinstance(error.__cause__, TelegramError):
+        # A body that is not the Bot API's: whatever its status, it is not Telegram that speaks.
+        return ChannelError("server", uncertain=True)
     said = error.message.lower()
     if isinstance(error, RetryAfter):
         return ChannelError("too_many", retry_after=_seconds(error))
