@@ -111,7 +111,7 @@ def _stream(head: bytes) -> str | None:
     # Two bytes alone would fit much else: the next frame must begin where this one says it ends.
     for length_of, mime in ((_mp3_frame, "audio/mpeg"), (_adts_frame, "audio/aac")):
         length = length_of(head)
-        if length and (length >= len(head) or length_of(head[length:])):
+        if length and length_of(head[length:]):
             return mime
     return None
 

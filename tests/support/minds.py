@@ -15,7 +15,7 @@ from core.messages import Language
 from core.settings import Settings
 from core.text.arabizi import Arabizi
 from core.text.language import language_of
-from faq.entries import Button, FaqEntry
+from faq.entries import Button, FaqEntry, Topic
 from faq.index import Match, SearchResult
 from nlu.interpreter import Entity, ParseResult
 from tests.support.places import FAQ_DIR, MODEL_DIR
@@ -114,6 +114,12 @@ class ScriptedUnderstanding:
 def scripted_mind(entries: Sequence[FaqEntry], table: Mapping[str, Plan]) -> Mind:
     """A mind that decides by `table`; its `understanding.table` and index may be changed."""
     index = SimpleNamespace(entries=tuple(entries))
-    faq = SimpleNamespace(index=index, knowledge=SimpleNamespace(entries=tuple(entries)))
+    topics = tuple(
+        Topic(name, {"ar": f"موضوع {name}", "en": f"About {name}"}, "department", f"{name}.yml")
+        for name in dict.fromkeys(one.topic for one in entries)
+    )
+    faq = SimpleNamespace(
+        index=index, knowledge=SimpleNamespace(topics=topics, entries=tuple(entries))
+    )
     understanding = ScriptedUnderstanding(index, table)
     return Mind(cast(Any, None), cast(Any, faq), cast(Any, None), cast(Any, understanding))

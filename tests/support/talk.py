@@ -12,8 +12,24 @@ from typing import Any
 from sqlalchemy import select
 
 from bot.root import Mind, Root, build_app
-from core.db.tables import ConversationRow, InboxRow, OutboxRow, TicketEventRow, TicketRow
-from core.messages import Delivery, Envelope, InboundMessage, Language, OutboundMessage, Unlimited
+from core.db.tables import (
+    AttachmentRow,
+    ConversationRow,
+    InboxRow,
+    OutboxRow,
+    TicketEventRow,
+    TicketRow,
+)
+from core.errors import ChannelError
+from core.messages import (
+    Delivery,
+    Envelope,
+    InboundMessage,
+    Language,
+    Media,
+    OutboundMessage,
+    Unlimited,
+)
 from core.settings import Settings
 
 #: Sunday, half past nine in Riyadh: staff are at work until 15:00.
@@ -34,12 +50,16 @@ class ManualClock:
 
 
 class RecordingChannel(Unlimited):
-    """Keeps what is sent; errors put into `troubles` are raised first, None lets one through."""
+    """Keeps what is sent; errors put into `troubles` are raised first, None lets one through.
+    `files` is what people sent, by its id: the bytes, or the error to raise, or several of these,
+    one for each attempt."""
 
     def __init__(self, name: str = "test") -> None:
         self._name = name
         self.sent: list[Envelope] = []
         self.troubles: deque[BaseException | None] = deque()
+        self.files: dict[str, bytes | BaseException | list[bytes | BaseException]] = {}
+        self.fetched: list[str] = []
 
     @property
     def name(self) -> str:
@@ -51,6 +71,17 @@ class RecordingChannel(Unlimited):
             raise trouble
         self.sent.append(envelope)
         return Delivery(f"ext-{envelope.outbox_id}")
+
+    async def fetch(self, ref: str, path: Path, most: int) -> None:
+        self.fetched.append(ref)
+        held = self.files[ref]
+        found = held.pop(0) if isinstance(held, list) else held
+        if isinstance(found, BaseException):
+            raise found
+        if len(found) > most:
+            path.write_bytes(found[:most])  # noqa: ASYNC240 - a test
+            raise ChannelError("too_large", permanent=True)
+        path.write_bytes(found)  # noqa: ASYNC240 - a test
 
 
 class Talk:
@@ -84,6 +115,7 @@ class Talk:
         who: str = "citizen",
         external_id: str | None = None,
         language: Language | None = None,
+        media: Media | None = None,
     ) -> int:
         """Only store a message; returns its conversation."""
         accepted = await self.root.inbox.accept(
@@ -94,6 +126,7 @@ class Talk:
                 text=text,
                 choice=choice,
                 language=language,
+                media=media,
             )
         )
         return accepted.conversation_id
@@ -121,6 +154,25 @@ class Talk:
     async def tap(self, choice: str, **more: Any) -> list[OutboundMessage]:
         """One turn with a button."""
         return await self.say("", choice=choice, **more)
+
+    async def send(self, media: Media, caption: str = "", **more: Any) -> list[OutboundMessage]:
+        """One turn with something besides words; its file is not fetched yet."""
+        return await self.say(caption, media=media, **more)
+
+    async def fetch(self) -> int:
+        """Let the fetcher fetch what is due; returns how many it took."""
+        count = 0
+        while await self.root.fetcher.step():
+            count += 1
+        await self.root.fetcher.remove_discarded()
+        return count
+
+    async def attachments(self) -> list[AttachmentRow]:
+        return await self.rows(AttachmentRow)
+
+    def stored(self) -> list[Path]:
+        """The files in the folder of attachments."""
+        return sorted((self.settings.data_dir / "attachments").glob("*"))
 
     async def rows(self, table: Any, *where: Any) -> list[Any]:
         async with self.root.db.read() as session:
