@@ -87,11 +87,9 @@ class Poller(_Loop):
         commands: Commands,
         receiver: Receiver,
         retry: RetryPolicy = RETRY,
-        long_poll: int = LONG_POLL,
     ) -> None:
         super().__init__(client, me, commands, retry)
         self._receiver = receiver
-        self._long_poll = long_poll
         self._offset: int | None = None
         self._ready = False
 
@@ -119,14 +117,15 @@ class Poller(_Loop):
         self._ready = True
         log.info("receiving by polling", channel=TELEGRAM)
 
-    async def step(self) -> int:
-        """Take in what waits, at most until the first failure; returns how many updates.
+    async def step(self, long_poll: int = LONG_POLL) -> int:
+        """Wait at most `long_poll` seconds for updates and take them in, until the first failure;
+        returns how many.
 
         Raises:
             ChannelError: Telegram did not answer as it should.
             NotStoredError: the database failed; what is not stored comes again.
         """
-        updates = await self._client.updates(self._offset, self._long_poll)
+        updates = await self._client.updates(self._offset, long_poll)
         before = self._offset
         for update in updates:
             await self._receiver.take(update)

@@ -80,6 +80,10 @@ class Receiver:
             self._answer(reading.tap)
         return result
 
+    async def settled(self) -> None:
+        """Wait until every tapped button was answered."""
+        await asyncio.gather(*self._answering, return_exceptions=True)
+
     async def close(self) -> None:
         """Leave unanswered what is not answered yet."""
         for task in self._answering:

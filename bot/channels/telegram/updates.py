@@ -14,14 +14,13 @@ from datetime import UTC, datetime
 from bot.channels.telegram.content import SERVICE, media_of
 from bot.channels.telegram.fields import Fields, flag, items, obj, optional_obj, whole, word
 from bot.channels.telegram.identity import TELEGRAM, Me, UnreadableError
+from bot.commands import slash_of
 from core.messages import InboundMessage, Language
 
 #: Makes a keyed hash: a message's id in its chat would tell the chat.
 Hide = Callable[[str], str]
 
-#: Commands that stand for a choice of the same name.
-COMMANDS = ("start", "menu", "status", "human", "privacy", "language")
-
+#: A command, the bot's name that may stand behind it, and the first word after them.
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,64})(?:@([A-Za-z0-9_]{1,64}))?(?:\s+(\S+).*)?", re.DOTALL)
 
 #: In a group the bot says once in so many seconds that it speaks in private.
@@ -107,10 +106,9 @@ def _choice(text: str, me: Me) -> str | None:
     found = _COMMAND.fullmatch(text.strip())
     if found is None or not _is_me(found[2], me):
         return None
-    command = found[1].lower()
-    if command == "start" and found[3] == "resume":
+    if found[1].lower() == "start" and found[3] == "resume":
         return "resume"
-    return command if command in COMMANDS else None
+    return slash_of(f"/{found[1]}")
 
 
 def _is_me(username: str | None, me: Me) -> bool:

@@ -10,8 +10,8 @@ from bot.channels.telegram.client import BotClient
 from bot.channels.telegram.identity import Me
 from bot.channels.telegram.polling import Commands, Poller, WebhookKeeper
 from bot.channels.telegram.receiver import Receiver
-from bot.channels.telegram.updates import COMMANDS
 from bot.channels.telegram.webhook import PATH
+from bot.commands import SLASH
 from core.catalogue import LANGUAGES, Catalogue
 from core.clock import Clock, utc_now
 from core.contacts import Contacts
@@ -87,7 +87,7 @@ def build_telegram(
     receiver = Receiver(db, inbox, contacts, vault, me, client.answer_tap, clock)
     channel = TelegramChannel(client, me, db, contacts)
     commands: Commands = {
-        language: {name: catalogue.label(f"command_{name}", language) for name in COMMANDS}
+        language: {name: catalogue.label(f"command_{name}", language) for name in SLASH}
         for language in LANGUAGES
     }
     loop: Poller | WebhookKeeper
