@@ -117,7 +117,7 @@ class Inbox:
             if edited is not None:
                 return _known(edited)
         conversation_id = await self._contacts.conversation_of(
-            session, message.channel, message.address, now
+            session, message.channel, message.address, now, message.alias
         )
         # Held until the commit: ids are given out in the order in which rows become visible, so a
         # worker cannot see a later message of this conversation before an earlier one.
