@@ -139,6 +139,6 @@ def _template(message: OutboundMessage) -> dict[str, Any]:
     )
     return {
         "name": template.name,
-        "language": {"code": message.language},
+        "language": {"policy": "deterministic", "code": message.language},
         "components": components,
     }

@@ -111,7 +111,7 @@ class Graph:
                 raise ChannelError("gone", permanent=True) from None
             raise
         url, size = about.get("url"), about.get("file_size")
-        if isinstance(size, int) and size > most:
+        if str(size).isdigit() and int(str(size)) > most:  # a number, or digits in a string
             raise ChannelError("too_large", permanent=True)
         if not isinstance(url, str) or not self._may_be_asked(url):
             raise ChannelError("media_address", permanent=True)
