@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -16,6 +17,8 @@ from core.queues import inbox as inbox_module
 from core.queues import outbox as outbox_module
 from core.queues.inbox import Accepted, Inbox
 from core.queues.outbox import Outbox
+from core.queues.parts import TextLimits
+from core.queues.receipts import Receipts
 from core.wakeup import LocalWakeup
 from tests.support.clock import MovableClock
 
@@ -36,17 +39,27 @@ class Queues:
     clock: MovableClock
     wakeup: LocalWakeup = field(default_factory=LocalWakeup)
     ids: itertools.count[int] = field(default_factory=itertools.count)
+    limits: Mapping[str, TextLimits] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.inbox = Inbox(self.db, self.contacts, self.wakeup, self.clock)
-        self.outbox = Outbox(self.db, self.contacts, self.clock)
+        self.outbox = Outbox(self.db, self.contacts, self.clock, self.limits)
+        self.receipts = Receipts(self.db, self.clock)
 
     async def says(
-        self, text: str = "مرحبا", who: str = "citizen-1", external_id: str | None = None
+        self,
+        text: str = "مرحبا",
+        who: str = "citizen-1",
+        external_id: str | None = None,
+        *,
+        edit_of: str | None = None,
+        sent_at: datetime | None = None,
     ) -> Accepted:
         """A citizen writes on the web."""
         made = external_id or f"m{next(self.ids)}"
-        return await self.inbox.accept(InboundMessage("web", made, who, text))
+        return await self.inbox.accept(
+            InboundMessage("web", made, who, text, edit_of=edit_of, sent_at=sent_at)
+        )
 
     async def answer(self, conversation_id: int, *texts: str) -> list[int]:
         """Put answers into the outbox, each in a transaction of its own."""
