@@ -16,7 +16,7 @@ class Turn:
     """One message of a citizen, with what an action needs to know of it.
 
     `department` is the owner of the topic that the message is about, where that is known.
-    `ticket_number` is the number named in the message, if any.
+    `ticket_number` is the number named in the message, if any. `inbox_id` is the message's row.
     """
 
     session: AsyncSession
@@ -25,6 +25,7 @@ class Turn:
     language: Language
     department: str | None = None
     ticket_number: str | None = None
+    inbox_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

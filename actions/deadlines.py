@@ -58,6 +58,17 @@ class WorkingHours:
         local = moment.astimezone(self.zone)
         return local.weekday() in self.days and self.opens <= local.time() < self.closes
 
+    def next_opening(self, moment: datetime) -> datetime:
+        """When staff next begin to work, after this moment."""
+        local = moment.astimezone(self.zone)
+        while True:
+            opens = local.replace(
+                hour=self.opens.hour, minute=self.opens.minute, second=0, microsecond=0
+            )
+            if local.weekday() in self.days and local < opens:
+                return opens.astimezone(moment.tzinfo)
+            local = (opens + timedelta(days=1)).replace(hour=0, minute=0)
+
     def add(self, start: datetime, hours: float) -> datetime:
         """The moment at which `hours` working hours have passed since `start`, rounded up to the
         full quarter of an hour so that it can be said."""

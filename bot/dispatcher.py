@@ -11,16 +11,18 @@ for), `offer` (the intake that was proposed last), `misses` (failures to underst
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from actions.base import Action, ActionResult, Turn
-from actions.intake import KINDS, Intake
+from actions.form import KINDS
+from actions.form import read as read_form
+from actions.intake import Intake
 from actions.tickets import Tickets
 from bot.answers import Answers
-from bot.forms import Forms, understood
+from bot.forms import BUTTONS, Forms, understood
 from bot.steering import Steer, picked, picks_none, steer_of
 from bot.understanding import Decision
 from core import conversations
@@ -59,8 +61,7 @@ class Dispatcher:
         self._tickets = tickets
         self._outbox = outbox
         self._answers = answers
-        self._intake = intake
-        self._forms = Forms(catalogue, answers, intake, actions["status"])
+        self._forms = Forms(catalogue, answers, intake, actions)
         self._actions = actions
         self._names = names
 
@@ -71,7 +72,8 @@ class Dispatcher:
         """
         conversation = await conversations.load(session, row.conversation_id, lock=True)
         language: Language = "en" if conversation.language == "en" else "ar"
-        if decision is not None and has_words(row.text):
+        form = read_form(conversation.state.get("form"))
+        if decision is not None and has_words(row.text) and not self._forms.keeps_language(form):
             language = decision.language
         conversation.language = language
         turn = Turn(
@@ -81,6 +83,7 @@ class Dispatcher:
             language,
             department=_department(decision),
             ticket_number=_ticket_number(decision),
+            inbox_id=row.id,
         )
         state = dict(conversation.state)
         result = await self._turn(turn, row, decision, state)
@@ -112,10 +115,10 @@ class Dispatcher:
                 return ActionResult(())
             turn.conversation.mode = conversations.BOT
             turn.conversation.ticket_id = None
-        if urgent:
+        form = read_form(state.get("form"))
+        if urgent and decision is not None and not self._forms.is_answer(turn, form, decision):
             state.clear()
-            return await self._actions["urgent"].run(turn)
-        form = state.get("form")
+            return await self._forms.danger(turn, form)
         offer = state.pop("offer", None)
         if row.choice is not None:
             return await self._tapped(turn, row.choice, form, state)
@@ -143,20 +146,19 @@ class Dispatcher:
         if kind == "faq":
             return self._answer(turn, value, form, state)
         if form is not None:
-            return await self._forms.tapped(turn, kind, form)
-        if kind in ("yes", "cancel", "skip", "no"):
+            return await self._forms.tapped(turn, kind, value, form)
+        if kind in BUTTONS:
             line = self._catalogue.line("nothing_to_confirm", turn.language)
             return ActionResult((line,))
         if kind == "none":
             state.pop("asked", None)
             question = state.pop("question", "")
-            about = Turn(turn.session, turn.conversation, question, turn.language)
-            return self._intake.begin(about, "human", line="none_of_these")
+            about = replace(turn, text=question)
+            return self._forms.begin(about, "human", line="none_of_these")
         if kind in KINDS:
             state.pop("asked", None)
-            earlier = state.pop("question", "") if kind == "human" else ""
-            about = Turn(turn.session, turn.conversation, earlier, turn.language, turn.department)
-            return self._intake.begin(about, kind)
+            earlier = state.pop("question", "") if kind in ("human", "complaint") else ""
+            return self._forms.begin(replace(turn, text=earlier), kind)
         return ActionResult((self._catalogue.line("nothing_to_confirm", turn.language),))
 
     def _answer(
@@ -184,6 +186,8 @@ class Dispatcher:
     async def _begin(self, turn: Turn, decision: Decision, state: dict[str, Any]) -> ActionResult:
         if decision.outcome == "answer":
             understood(state)
+            if "ticket" in decision.offers:
+                state["question"] = turn.text  # told already, should it become a complaint
             return ActionResult(self._answers.of_decision(decision))
         if decision.outcome == "clarify":
             state["asked"] = [match.entry.id for match in decision.matches]
@@ -191,7 +195,7 @@ class Dispatcher:
             return ActionResult((self._answers.ask_back(decision),))
         if decision.outcome == "intake":
             understood(state)
-            return self._intake.begin(turn, decision.intent)
+            return self._forms.begin(turn, decision.intent, decision)
         if decision.outcome == "action":
             understood(state)
             return await self._act(turn, decision.intent, state)
@@ -199,7 +203,7 @@ class Dispatcher:
 
     async def _act(self, turn: Turn, intent: str, state: dict[str, Any]) -> ActionResult:
         if intent == "rumour":
-            return self._intake.begin(turn, "rumour")
+            return self._forms.begin(turn, "rumour")
         action = self._actions.get(intent)
         if action is not None:
             told = await action.run(turn)
@@ -218,9 +222,7 @@ class Dispatcher:
         state.pop("asked", None)
         if misses >= 2:
             understood(state)
-            said = "\n".join(text for text in (earlier, turn.text) if text)
-            about = Turn(turn.session, turn.conversation, said, turn.language, turn.department)
-            return self._intake.begin(about, "human", line="abstain_again")
+            return self._forms.begin(turn, "human", line="abstain_again", earlier=earlier)
         state["misses"] = misses
         state["question"] = turn.text
         state["offer"] = "human"

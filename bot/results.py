@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from actions.intake import opening_line
 from bot.answers import abstention_line, approved_answer
 from bot.dispatcher import Names, greeting
 from bot.understanding import Decision
@@ -56,7 +57,7 @@ def _text(text: str, decision: Decision, catalogue: Catalogue, names: Names) -> 
     if decision.outcome == "clarify":
         return catalogue.line("clarify", language).text
     if decision.outcome == "intake" or decision.intent == "rumour":
-        return catalogue.line(f"{decision.intent}_confirm", language).text
+        return catalogue.line(opening_line(decision.intent, text), language).text
     if decision.outcome == "action" and decision.intent == "greeting":
         return greeting(catalogue, names, language).text
     if decision.outcome == "action":

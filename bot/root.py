@@ -247,7 +247,17 @@ def build_app(
     if understand:
         mind = mind or build_mind(settings, progress, clock)
         worker = _worker(
-            mind, settings, clock, db, inbox, outbox, tickets, catalogue, names, wakeup
+            mind,
+            settings,
+            clock,
+            db,
+            inbox,
+            outbox,
+            tickets,
+            catalogue,
+            names,
+            wakeup,
+            Intake(catalogue, tickets, hours, attachments, clock),
         )
     return Root(
         settings=settings,
@@ -355,6 +365,7 @@ def _worker(
     catalogue: Catalogue,
     names: Names,
     wakeup: Wakeup,
+    intake: Intake,
 ) -> Worker:
     def today() -> date:
         return clock().astimezone(settings.zone).date()
@@ -364,9 +375,7 @@ def _worker(
         "urgent": Emergency(catalogue, tickets),
         "status": Status(catalogue, tickets, clock),
     }
-    dispatcher = Dispatcher(
-        catalogue, tickets, outbox, answers, Intake(catalogue, tickets), actions, names
-    )
+    dispatcher = Dispatcher(catalogue, tickets, outbox, answers, intake, actions, names)
     return Worker(db, inbox, outbox, tickets, catalogue, mind.understanding, dispatcher, wakeup)
 
 

@@ -1,15 +1,16 @@
 """The reply catalogue: every sentence of the bot's own, in each language, with typed slots.
 
 Nothing else may be said to a citizen but approved answers and what staff write. A template's
-slots are `{number}`, `{code}`, `{date}`, `{span}` and `{title}` and nothing else; a line must exist
-in every language with the same slots, so that a language can never fall silent.
+slots are `{number}`, `{code}`, `{date}`, `{span}`, `{title}` and `{own}` and nothing else; a line
+must exist in every language with the same slots, so that a language can never fall silent.
+`{own}` shows people their own words, as a quotation (docs/adr/0007-own-words.md).
 """
 
 from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from ruamel.yaml.error import YAMLError
 
 from core.errors import ConfigError
 from core.messages import Choice, Language, Link, Origin, OutboundMessage, text_hash
+from core.own_words import OwnPart, OwnWords
 
 LANGUAGES: tuple[Language, ...] = ("ar", "en")
 
@@ -29,7 +31,7 @@ MAX_LABEL = 20
 #: Left-to-right mark: invisible, and taken off by whoever reads a number from a text.
 LRM = "\u200e"
 
-_SLOTS = frozenset({"number", "code", "date", "span", "title"})
+_SLOTS = frozenset({"number", "code", "date", "span", "title", "own"})
 _CODE = re.compile(r"[0-9]{4}-[0-9]{4}")
 _NUMBER = re.compile(r"(?=.{1,20}$)[0-9]+(?:-[0-9]+)*", re.DOTALL)
 _MONTHS_AR = (
@@ -105,6 +107,7 @@ class Catalogue:
         date: datetime | None = None,
         span: timedelta | None = None,
         title: str | None = None,
+        own: Sequence[OwnPart] | None = None,
         choices: tuple[Choice, ...] = (),
         links: tuple[Link, ...] = (),
     ) -> OutboundMessage:
@@ -127,6 +130,8 @@ class Catalogue:
             values["date"] = say_date(date, language, self._zone)
         if title is not None:
             values["title"] = _title(title)
+        if own is not None:
+            values["own"] = self._own(own, language)
         if set(values) != _slots_of(template):
             raise ValueError(
                 f"line {key} takes {sorted(_slots_of(template))}, got {sorted(values)}"
@@ -142,6 +147,25 @@ class Catalogue:
     def label(self, key: str, language: Language) -> str:
         """The words on a button, at most 20 characters."""
         return self._books[language].labels[key]
+
+    def _own(self, parts: Sequence[OwnPart], language: Language) -> str:
+        """One line for each part: its label, and the person's words in quotation marks."""
+        if not parts:
+            raise ValueError("the slot own takes at least one part")
+        lines = []
+        for part in parts:
+            if part.count is not None:
+                said = _number(part.count)
+            elif part.words is None:
+                said = self.label("as_sent", language)
+            elif isinstance(part.words, OwnWords):
+                said = part.words.quoted(language)
+                if part.words.cut:
+                    said = f"{said} {self.label('shortened', language)}"
+            else:
+                raise ValueError("the slot own takes the person's own words and nothing else")
+            lines.append(f"{self.label(part.label, language)}: {said}")
+        return "\n".join(lines)
 
 
 def say_date(moment: datetime, language: Language, zone: ZoneInfo) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +27,27 @@ _SPANS = {
 }
 
 
+#: The person's own words, set off as a quotation.
+_QUOTED = {
+    "ar": "«\u2068[^\u2068\u2069«»\n]+\u2069»",
+    "en": "\u201c\u2068[^\u2068\u2069\u201c\u201d\n]+\u2069\u201d",
+}
+
+
 def sha(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 @dataclass
 class Approved:
-    """`answers`: FAQ id and language to text; `lines`: key and language to template."""
+    """`answers`: FAQ id and language to text; `lines`: key and language to template; `labels`:
+    label key and language to text; `said`: all that the one person wrote who may be quoted."""
 
     answers: dict[tuple[str, str], str]
     lines: dict[tuple[str, str], str]
     titles: dict[str, str]
+    labels: dict[tuple[str, str], str] = field(default_factory=dict)
+    said: set[str] = field(default_factory=set)
 
     @classmethod
     def read(cls, faq: Path, replies: Path, titles: dict[str, str]) -> Approved:
@@ -46,12 +56,13 @@ class Approved:
             for item in YAML(typ="safe").load(path.read_text(encoding="utf-8"))["entries"]:
                 for language in ("ar", "en"):
                     answers[item["id"], language] = item["answer"][language]
-        lines = {}
+        lines, labels = {}, {}
         for language in ("ar", "en"):
             text = (replies / f"{language}.yml").read_text(encoding="utf-8")
-            for key, line in YAML(typ="safe").load(text)["lines"].items():
-                lines[key, language] = line
-        return cls(answers, lines, titles)
+            book = YAML(typ="safe").load(text)
+            lines |= {(key, language): line for key, line in book["lines"].items()}
+            labels |= {(key, language): label for key, label in book["labels"].items()}
+        return cls(answers, lines, titles, labels)
 
     def why_not(self, row: Any, staff_replies: set[str]) -> str | None:
         """What is wrong with an outbox row, or None when it is approved in every respect."""
@@ -68,6 +79,8 @@ class Approved:
             approved = self.lines.get((row.origin_ref, language))
             if approved is None or not self.pattern(approved, language).fullmatch(text):
                 return "not the catalogue's line with its slots filled"
+            if "{own}" in approved and not self.all_own(text):
+                return "quotes what this person never wrote"
         elif row.origin_kind == "staff":
             approved = text
             if text not in staff_replies:
@@ -85,6 +98,34 @@ class Approved:
             "{date}": _DATES[language],
             "{span}": _SPANS[language],
             "{title}": re.escape(self.titles[language]),
+            "{own}": self._own(language),
         }
         parts = re.split(r"(\{[a-z]+\})", template.strip())
         return re.compile("".join(slots.get(part, re.escape(part)) for part in parts))
+
+    def _own(self, language: str) -> str:
+        """Lines of a label and quotations, or of a label and what is no text."""
+
+        def named(prefix: str) -> str:
+            found = [
+                text
+                for (key, lang), text in self.labels.items()
+                if lang == language and key.startswith(prefix)
+            ]
+            return "(?:" + "|".join(map(re.escape, found)) + ")"
+
+        quoted = _QUOTED[language]
+        said = f"{quoted}(?: {quoted})*(?: {named('shortened')})?|{named('as_sent')}|[0-9]+"
+        line = f"{named('part_')}: (?:{said})"
+        return f"{line}(?:\n{line})*"
+
+    def all_own(self, text: str) -> bool:
+        """Whether each quotation in the text begins as something does that the person wrote,
+        letter by letter."""
+        wrote = [_letters(said) for said in self.said]
+        quotations = re.findall("\u2068(.*?)\u2069", text)
+        return all(any(own.startswith(_letters(q)) for own in wrote) for q in quotations)
+
+
+def _letters(text: str) -> str:
+    return "".join(char for char in text if char.isalnum())

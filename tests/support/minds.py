@@ -16,7 +16,7 @@ from core.settings import Settings
 from core.text.arabizi import Arabizi
 from core.text.language import language_of
 from faq.entries import Button, FaqEntry, Topic
-from faq.index import Match, SearchResult
+from faq.index import Match, SearchResult, Verdict
 from nlu.interpreter import Entity, ParseResult
 from tests.support.places import FAQ_DIR, MODEL_DIR
 
@@ -56,6 +56,8 @@ class Plan:
     offers: tuple[str, ...] = ()
     among: float = 0.9
     number: str | None = None
+    sure: float | None = None
+    confidence: float = 0.9
 
 
 def answer(faq_id: str, *, offers: tuple[str, ...] = ()) -> Plan:
@@ -66,8 +68,9 @@ def clarify(*ids: str) -> Plan:
     return Plan("clarify", "question", ids, offers=("human",))
 
 
-def intake(kind: str, *ids: str, among: float = 0.9) -> Plan:
-    return Plan("intake", kind, ids, among=among)
+def intake(kind: str, *ids: str, among: float = 0.9, sure: float | None = None) -> Plan:
+    """`sure`: the FAQ has the remedy, with this probability."""
+    return Plan("intake", kind, ids, among=among, sure=sure)
 
 
 def action(intent: str, number: str | None = None) -> Plan:
@@ -96,12 +99,14 @@ class ScriptedUnderstanding:
         entities = (Entity("ticket_number", plan.number),) if plan.number else ()
         language = language_of(text, Arabizi((), ()), default)
         parse = ParseResult(plan.intent, 0.9, ((plan.intent, 0.9),), entities, language)
-        search = SearchResult(matches, 0.9, plan.among, "abstain")
+        sure = 0.9 if plan.outcome == "answer" else plan.sure
+        verdict: Verdict = "abstain" if sure is None else "answer"
+        search = SearchResult(matches, 0.9 if sure is None else sure, plan.among, verdict)
         used = matches if plan.outcome in ("answer", "clarify") else ()
         return Decision(
             plan.outcome,
             plan.intent,
-            0.9,
+            plan.confidence,
             language,
             plan.urgent,
             used,

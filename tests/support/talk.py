@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections import deque
 from collections.abc import Sequence
@@ -174,6 +175,25 @@ class Talk:
         """The files in the folder of attachments."""
         return sorted((self.settings.data_dir / "attachments").glob("*"))
 
+    async def press(self, name: str, **more: Any) -> list[OutboundMessage]:
+        """One turn with a button of the last message that had any, by its value without the form's
+        id: `yes`, `change:where`."""
+        for envelope in reversed(self.channel.sent):
+            for choice in envelope.message.choices:
+                if _without_id(choice.value) == name:
+                    return await self.tap(choice.value, **more)
+            if envelope.message.choices:
+                break
+        raise AssertionError(f"there is no button {name}")
+
+    async def skip_to_summary(self, **more: Any) -> list[OutboundMessage]:
+        """Skip what an open form still asks for; returns what was sent last."""
+        for _ in range(8):
+            said = await self.say("تخطي", **more)
+            if "yes" in buttons(said[-1]):
+                return said
+        raise AssertionError("the form never came to its summary")
+
     async def rows(self, table: Any, *where: Any) -> list[Any]:
         async with self.root.db.read() as session:
             return list(await session.scalars(select(table).where(*where).order_by(table.id)))
@@ -207,5 +227,9 @@ def refs(messages: Sequence[OutboundMessage]) -> list[str]:
 
 
 def buttons(message: OutboundMessage) -> list[str]:
-    """The values of its choices."""
-    return [choice.value for choice in message.choices]
+    """The values of its choices, without the id of the form that they belong to."""
+    return [_without_id(choice.value) for choice in message.choices]
+
+
+def _without_id(value: str) -> str:
+    return re.sub(r"^(yes|no|cancel|skip|change|remove):[0-9]+", r"\1", value)
