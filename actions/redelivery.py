@@ -64,6 +64,13 @@ def written_by(staff_id: int) -> ColumnElement[bool]:
     return (OutboxRow.origin_kind == "staff") & reply.exists()
 
 
+async def count_undelivered(session: AsyncSession, staff_id: int) -> int:
+    """How many messages that this member of staff wrote did not reach the citizen, and wait to be
+    sent again or noted."""
+    query = select(func.count()).select_from(OutboxRow)
+    return await session.scalar(query.where(undelivered(), written_by(staff_id))) or 0
+
+
 class Redelivery:
     """Settles failed deliveries."""
 
@@ -111,26 +118,6 @@ class Redelivery:
             ticket, _ = await self._failed(session, number, outbox_id)
             self._record(session, ticket, DROPPED, staff_id, outbox_id)
         await self._wakeup.wake(DESK)
-
-    async def count(self, staff_id: int) -> int:
-        """How many messages that this member of staff wrote wait to be settled."""
-        async with self._db.read() as session:
-            query = select(func.count()).select_from(OutboxRow)
-            return await session.scalar(query.where(undelivered(), written_by(staff_id))) or 0
-
-    async def settled(self, number: str) -> dict[int, str]:
-        """What was done about the failed messages of a ticket: outbox row to `resent` or
-        `dropped`."""
-        async with self._db.read() as session:
-            rows = await session.execute(
-                select(TicketEventRow.outbox_id, TicketEventRow.kind)
-                .join(TicketRow, TicketRow.id == TicketEventRow.ticket_id)
-                .where(
-                    TicketRow.number == numbers.normalise(number),
-                    TicketEventRow.kind.in_((RESENT, DROPPED)),
-                )
-            )
-            return {row[0]: row[1] for row in rows if row[0] is not None}
 
     async def _failed(
         self, session: AsyncSession, number: str, outbox_id: int

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from actions import numbers
+from actions import numbers, redelivery
 from core import conversations
 from core.clock import Clock, utc_now
 from core.conversations import Utterance
@@ -240,18 +240,14 @@ def _is_overdue(now: datetime) -> ColumnElement[bool]:
 
 
 def _is_undelivered(staff_id: int | None) -> ColumnElement[bool]:
-    """Whether a message of the ticket was given up; with a staff id, one that they wrote."""
-    failed = exists().where(
-        OutboxRow.ticket_id == TicketRow.id,
-        OutboxRow.state == "failed",
+    """Whether a message of the ticket was given up and nobody settled it yet; with a staff id, one
+    that they wrote."""
+    failed = select(OutboxRow.id).where(
+        OutboxRow.ticket_id == TicketRow.id, redelivery.undelivered()
     )
-    if staff_id is None:
-        return failed
-    return failed.where(
-        TicketEventRow.ticket_id == TicketRow.id,
-        TicketEventRow.staff_id == staff_id,
-        TicketEventRow.outbox_id == OutboxRow.id,
-    )
+    if staff_id is not None:
+        failed = failed.where(redelivery.written_by(staff_id))
+    return failed.correlate(TicketRow).exists()
 
 
 def _found_by(search: str) -> Sequence[ColumnElement[bool]]:

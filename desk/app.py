@@ -23,11 +23,13 @@ from desk.deps import BASE, DeskDeps
 from desk.guard import ChangeNeededError, ForgedError, Guard, LoginNeededError, NotYoursError
 from desk.look import Look
 from desk.pages import Pages, ticket_number
+from desk.routes.beside import beside_routes
 from desk.routes.live import live_routes
 from desk.routes.login import login_routes
 from desk.routes.queue import queue_routes
 from desk.routes.ticket import ticket_routes
 from desk.shell import Shell
+from desk.ticket_page import TicketPage
 
 __all__ = ["DeskDeps", "create_desk"]
 
@@ -42,7 +44,9 @@ def create_desk(deps: DeskDeps) -> FastAPI:
     desk = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     desk.include_router(login_routes(guard, pages))
     desk.include_router(queue_routes(deps, guard, pages, look))
-    desk.include_router(ticket_routes(deps, guard, pages, look))
+    page = TicketPage(deps, guard, pages, look)
+    desk.include_router(ticket_routes(deps, guard, pages, page))
+    desk.include_router(beside_routes(deps, guard, pages, page))
     desk.include_router(live_routes(deps, guard, look))
     desk.mount("/static", StaticFiles(directory=_STATIC))
     _add_error_pages(desk, pages)
@@ -77,7 +81,7 @@ def _add_error_pages(desk: FastAPI, pages: Pages) -> None:
         return pages.message(request, 403, "error_form", _visitor(request))
 
     async def not_found(request: Request, _error: Exception) -> Response:
-        wanted = request.path_params.get("number") or request.query_params.get("number", "")
+        wanted = request.path_params.get("number") or request.query_params.get("q", "")
         wanted = numbers.normalise(wanted[:40])
         mistyped = bool(wanted) and not numbers.is_valid(wanted)
         key = "error_ticket_digit" if mistyped else "error_ticket"
@@ -104,4 +108,8 @@ def _visitor(request: Request) -> Visitor | None:
 
 def _is_for_script(request: Request) -> bool:
     """Whether the page's script asked, which needs a status and no page."""
-    return request.url.path.rstrip("/").rsplit("/", 1)[-1] in ("part", "events")
+    return request.url.path.rstrip("/").rsplit("/", 1)[-1] in (
+        "part",
+        "events",
+        "answering",
+    )

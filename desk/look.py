@@ -9,16 +9,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, or_, select
 
+from actions.redelivery import count_undelivered, undelivered
 from actions.tickets import CLOSED, Ticket
 from core.clock import Clock
 from core.db.engine import Database
-from core.db.tables import ConversationRow, InboxRow, OutboxRow, TicketEventRow, TicketRow
-
-#: The conversation is named too because the outbox is indexed by it, not by ticket.
-_OF_TICKET = and_(
-    OutboxRow.conversation_id == TicketRow.conversation_id, OutboxRow.ticket_id == TicketRow.id
+from core.db.tables import (
+    AttachmentRow,
+    ConversationRow,
+    InboxRow,
+    OutboxRow,
+    TicketEventRow,
+    TicketPlaceRow,
+    TicketRow,
 )
 
 
@@ -37,9 +41,9 @@ class Look:
         self._db = db
         self._clock = clock
 
-    async def queue_version(self) -> str:
-        """Changes whenever anything that the queue shows changes, and once a minute, because the
-        queue says how long people have waited."""
+    async def queue_version(self, staff_id: int) -> str:
+        """Changes whenever anything that the queue shows this member of staff changes, and once a
+        minute, because the queue says how long people have waited."""
         now = self._clock()
         async with self._db.read() as session:
             last = await session.scalar(select(func.max(TicketEventRow.id)))
@@ -48,28 +52,38 @@ class Look:
                 .group_by(TicketRow.state)
                 .order_by(TicketRow.state)
             )
-            failed = await session.scalar(
-                select(func.count())
-                .select_from(TicketRow)
-                .join(OutboxRow, _OF_TICKET)
-                .where(OutboxRow.state == "failed", TicketRow.state != CLOSED)
+            failed = await session.scalars(
+                select(OutboxRow.id).where(undelivered()).order_by(OutboxRow.id)
             )
-            counts = [tuple(row) for row in states]
-        return _digest("queue", last, counts, failed, int(now.timestamp() // 60))
+            answering = await session.execute(
+                select(TicketRow.id, TicketRow.answering_id)
+                .where(TicketRow.state != CLOSED, TicketRow.answering_until > now)
+                .order_by(TicketRow.id)
+            )
+            parts = [[tuple(row) for row in states], list(failed), [tuple(r) for r in answering]]
+            parts.append([await count_undelivered(session, staff_id)])
+        return _digest("queue", last, parts, int(now.timestamp() // 60))
 
-    async def ticket_version(self, ticket: Ticket) -> str:
-        """Changes whenever anything that the page of this ticket shows changes."""
+    async def ticket_version(self, number: str, staff_id: int) -> str:
+        """Changes whenever anything that the page of this ticket shows this member of staff
+        changes."""
         now = self._clock()
-        conversation = ticket.conversation_id
         async with self._db.read() as session:
-            row = await session.scalar(select(TicketRow).where(TicketRow.number == ticket.number))
+            row = await session.scalar(select(TicketRow).where(TicketRow.number == number))
             if row is None:
                 return _digest("gone")
             last_event = await session.scalar(
                 select(func.max(TicketEventRow.id)).where(TicketEventRow.ticket_id == row.id)
             )
-            inbound = await session.scalar(
-                select(func.max(InboxRow.id)).where(InboxRow.conversation_id == conversation)
+            former = await session.scalars(
+                select(TicketPlaceRow.conversation_id).where(TicketPlaceRow.ticket_id == row.id)
+            )
+            places = sorted({row.conversation_id, *former})
+            inbound = await session.execute(
+                select(InboxRow.state, func.count(), func.max(InboxRow.id))
+                .where(InboxRow.conversation_id.in_(places))
+                .group_by(InboxRow.state)
+                .order_by(InboxRow.state)
             )
             outbound = await session.execute(
                 select(
@@ -78,15 +92,43 @@ class Look:
                     func.max(OutboxRow.id),
                     func.sum(OutboxRow.attempts),
                 )
-                .where(OutboxRow.conversation_id == conversation)
+                .where(OutboxRow.conversation_id.in_(places))
                 .group_by(OutboxRow.state)
                 .order_by(OutboxRow.state)
             )
-            sent = [tuple(entry) for entry in outbound]
+            files = await session.execute(
+                select(AttachmentRow.id, AttachmentRow.state)
+                .where(
+                    or_(
+                        AttachmentRow.ticket_id == row.id, AttachmentRow.conversation_id.in_(places)
+                    )
+                )
+                .order_by(AttachmentRow.id)
+            )
+            said = [[tuple(entry) for entry in entries] for entries in (inbound, outbound, files)]
+            mine = await count_undelivered(session, staff_id)
         overdue = row.first_reply_at is None and now > row.due_at
-        return _digest(
-            "ticket", last_event, row.state, row.urgent, row.assignee_id, overdue, inbound, sent
-        )
+        held = row.answering_until is not None and row.answering_until > now
+        answering = row.answering_id if held else None
+        holder = (row.state, row.urgent, row.assignee_id, overdue, answering)
+        return _digest("ticket", last_event, places, holder, said, mine)
+
+    async def undelivered_of(self, staff_id: int) -> int:
+        """How many messages that this member of staff wrote did not reach the citizen, and wait
+        to be sent again or noted."""
+        async with self._db.read() as session:
+            return await count_undelivered(session, staff_id)
+
+    async def undelivered_on(self, number: str) -> frozenset[int]:
+        """Outbox rows of this ticket that did not reach the citizen, and wait to be sent again or
+        noted."""
+        async with self._db.read() as session:
+            rows = await session.scalars(
+                select(OutboxRow.id)
+                .join(TicketRow, TicketRow.id == OutboxRow.ticket_id)
+                .where(TicketRow.number == number, undelivered())
+            )
+            return frozenset(rows)
 
     async def beside(self, tickets: Iterable[Ticket]) -> Side:
         """When the people behind these tickets wrote last, and which of the tickets have a
@@ -102,8 +144,8 @@ class Look:
             last_inbound = {row[0]: row[1] for row in inbound if row[1] is not None}
             failed = await session.scalars(
                 select(TicketRow.number)
-                .join(OutboxRow, _OF_TICKET)
-                .where(OutboxRow.state == "failed", TicketRow.state != CLOSED)
+                .join(OutboxRow, OutboxRow.ticket_id == TicketRow.id)
+                .where(undelivered())
                 .distinct()
             )
             return Side(last_inbound, frozenset(failed))

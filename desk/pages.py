@@ -39,7 +39,13 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._jinja.globals.update(base=BASE, number=ticket_number, moment=self.moment)
+        self._jinja.globals.update(
+            base=BASE,
+            number=ticket_number,
+            moment=self.moment,
+            department=self.department,
+            size=size,
+        )
 
     def language(self, request: Request) -> Language:
         """The language the visitor chose; Arabic unless they did."""
@@ -57,6 +63,10 @@ class Pages:
         return Markup('<bdi dir="ltr"><time datetime="{}">{}</time></bdi>').format(
             local.isoformat(timespec="seconds"), shown
         )
+
+    def department(self, owner: str, language: Language) -> str:
+        """A department's title; its owner id where no topic says one."""
+        return self._deps.departments().get(owner, {}).get(language) or owner
 
     def date_in_words(self, at: datetime, language: Language) -> str:
         """A time as a person would say it, in the ministry's zone."""
@@ -124,6 +134,13 @@ class Pages:
             here=quote(here, safe="/"),
             **values,
         )
+
+
+def size(of: int, words: Words) -> str:
+    """A file's size in bytes, as people read it."""
+    if of < 1_000_000:
+        return words.say("size_kb", n=max(1, round(of / 1_000)))
+    return words.say("size_mb", n=f"{of / 1_000_000:.1f}")
 
 
 def ticket_number(text: str) -> Markup:

@@ -71,9 +71,10 @@ class Shell:
                 started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
-                    headers[name] = value
+                    # A citizen's file brings a stricter policy of its own.
+                    headers.setdefault(name, value)
                 static = "/static/" in scope["path"]
-                headers["Cache-Control"] = "no-cache" if static else "no-store"
+                headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
             await send(message)
 
         try:

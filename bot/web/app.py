@@ -11,6 +11,7 @@ from actions.redelivery import Redelivery
 from bot.channels.telegram.webhook import create_telegram_router
 from bot.channels.web.api import ChatDeps, create_chat_router
 from bot.root import Root
+from core.messages import Language
 from core.metrics import WAITING
 from desk.app import create_desk
 from desk.deps import DeskDeps
@@ -57,9 +58,8 @@ def create_web(root: Root) -> FastAPI:
                 sample=settings.sample,
                 ministry=root.names.ministry,
                 origins=(public,) if public else (),
-                departments=lambda: {
-                    topic.owner: topic.title for topic in root.faq.knowledge.topics
-                },
+                attachments=root.attachments,
+                departments=lambda: _departments(root),
             )
         ),
     )
@@ -91,3 +91,14 @@ def create_web(root: Root) -> FastAPI:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return web
+
+
+def _departments(root: Root) -> dict[str, dict[Language, str]]:
+    """Titles by owner id, as the knowledge base in service has them. A department is called by the
+    topics that it answers for."""
+    titles: dict[str, dict[Language, str]] = {}
+    for topic in root.faq.knowledge.topics:
+        known = titles.setdefault(topic.owner, {})
+        for language, title in topic.title.items():
+            known[language] = f"{known[language]} / {title}" if language in known else title
+    return titles

@@ -41,15 +41,15 @@ def live_routes(deps: DeskDeps, guard: Guard, look: Look) -> APIRouter:
 
     @router.get("/events")
     async def queue_events(request: Request) -> Response:
-        await guard.worker(request)
-        return stream(request, (DESK,), look.queue_version)
+        me = (await guard.worker(request)).member.id
+        return stream(request, (DESK,), lambda: look.queue_version(me))
 
     @router.get("/tickets/{number}/events")
     async def ticket_events(request: Request, number: str) -> Response:
-        await guard.worker(request)
+        me = (await guard.worker(request)).member.id
         ticket = (await deps.tickets.show(number)).ticket
         topics = (DESK, conversation_topic(ticket.conversation_id))
-        return stream(request, topics, lambda: look.ticket_version(ticket))
+        return stream(request, topics, lambda: look.ticket_version(ticket.number, me))
 
     return router
 

@@ -49,6 +49,54 @@
   document.querySelector("form[data-logout]")?.addEventListener("submit", () => store.clear());
   document.getElementById("trouble")?.focus();
 
+  // -- shortcuts: off while something is typed, and off for good if one wants ------------------
+
+  const KEYS = "natiq-desk-keys";
+  const help = document.getElementById("help");
+  const keysOn = () => { try { return localStorage.getItem(KEYS) !== "off"; } catch { return true; } };
+  if (help) {
+    const opener = document.getElementById("open-help");
+    const use = document.getElementById("use-keys");
+    opener.hidden = false;
+    opener.addEventListener("click", () => help.showModal());
+    use.checked = keysOn();
+    use.addEventListener("change", () => {
+      try {
+        if (use.checked) localStorage.removeItem(KEYS);
+        else localStorage.setItem(KEYS, "off");
+      } catch { /* storage is switched off: the choice holds for no longer than this page */ }
+    });
+  }
+
+  const arabic = /[\u0600-\u06ff]/;
+  const pressed = (event, key, code) =>
+    event.key.toLowerCase() === key || (event.code === code && !event.shiftKey && arabic.test(event.key));
+  const step = (by) => {
+    const links = [...document.querySelectorAll("a.goto")];
+    const at = links.indexOf(document.activeElement);
+    const next = at < 0 ? links[by > 0 ? 0 : links.length - 1] : links[at + by];
+    next?.focus();
+  };
+  const follow = (id) => document.getElementById(id)?.click();
+  const enter = (id) => document.getElementById(id)?.focus();
+  const shortcuts = [
+    ["/", "Slash", () => enter("find")],
+    ["j", "KeyJ", () => step(1)],
+    ["k", "KeyK", () => step(-1)],
+    ["q", "KeyQ", () => follow("to-queue")],
+    ["r", "KeyR", () => enter("reply")],
+    ["n", "KeyN", () => enter("note")],
+  ];
+  document.addEventListener("keydown", (event) => {
+    const field = event.target.closest?.("input:not([type=checkbox]), select, textarea");
+    if (event.key === "Escape" && field && !help?.open) { field.blur(); return; }
+    if (field || !help || help.open || !keysOn()) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.key === "?" || event.key === "؟") { event.preventDefault(); help.showModal(); return; }
+    const found = shortcuts.find(([key, code]) => pressed(event, key, code));
+    if (found) { event.preventDefault(); found[2](); }
+  });
+
   // -- forms: sent once, and from the keyboard -------------------------------------------------
 
   document.addEventListener("submit", (event) => {
@@ -77,10 +125,19 @@
   // What the server sent for each keyed element: the page's own state (an opened list, a choice)
   // must not make it look changed.
   const asSent = new WeakMap();
-  const parts = () => live.querySelectorAll("[data-part]");
+  const parts = () => document.querySelectorAll("[data-part]");
   const remember = (element) => asSent.set(element, element.outerHTML);
   for (const part of parts()) [...part.children].forEach(remember);
   let version = live.querySelector("[data-version]").dataset.version;
+
+  // A reply begun before a colleague's came is not sent as if that had been read: the server then
+  // asks once, and keeps the text.
+  const reply = document.getElementById("reply");
+  const takeSeen = () => {
+    if (!reply || reply.value.trim()) return;
+    reply.form.elements.seen.value = live.querySelector("[data-seen]").dataset.seen;
+  };
+  reply?.addEventListener("input", takeSeen);
 
   const update = (part, fresh) => {
     const talk = part.matches(".bubbles");
@@ -103,13 +160,22 @@
     }
     present.forEach((child) => child.remove());
     if (focused && document.activeElement?.id !== focused) {
-      document.getElementById(focused)?.focus({ preventScroll: true });
+      // What had the focus may be gone: then it goes no farther than to the part's neighbourhood.
+      const heir = document.getElementById(focused) ?? document.getElementById("content");
+      heir.focus({ preventScroll: true });
     }
     if (atEnd) part.scrollTop = part.scrollHeight;
     if (fresh.dataset.seen !== undefined) {
       part.dataset.seen = fresh.dataset.seen;
-      document.querySelector("[data-seen-field]").value = fresh.dataset.seen;
+      takeSeen();
     }
+  };
+
+  // Said by screen readers when they have a pause; the focus stays where it is.
+  const news = document.getElementById("news");
+  const tell = (words) => {
+    news.textContent = "";
+    if (words) setTimeout(() => { news.textContent = words; }, 50);
   };
 
   let fetching = false;
@@ -122,9 +188,13 @@
       if (answer.status === 401) { end(); return; }
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const known = new Set([...document.querySelectorAll("a.goto")].map((link) => link.id));
       for (const part of parts()) {
         const fresh = page.querySelector(`[data-part="${part.dataset.part}"]`);
         if (fresh) update(part, fresh);
+      }
+      if ([...document.querySelectorAll("a.goto")].some((link) => !known.has(link.id))) {
+        tell(live.dataset.news);
       }
       version = page.querySelector("[data-version]").dataset.version;
       lost.hidden = true;
@@ -164,6 +234,54 @@
   });
   window.addEventListener("pagehide", close);
   window.addEventListener("pageshow", open);
+
+  // -- "being answered by": while one types, colleagues see it ---------------------------------
+
+  const BEAT_MS = 15000;
+  const form = document.querySelector("form[data-answering]");
+  if (form) {
+    const area = form.querySelector("textarea");
+    const address = form.dataset.answering;
+    const body = () => new URLSearchParams({ csrf: form.elements.csrf.value });
+    const post = (to) => fetch(to, { method: "POST", body: body(), credentials: "same-origin" });
+    let beaten = -BEAT_MS;
+    let typed = false;
+    const beat = async () => {
+      if (ended || performance.now() - beaten < BEAT_MS) return;
+      beaten = performance.now();
+      try {
+        const answer = await post(address);
+        if (answer.status === 401) end();
+      } catch { beaten = -BEAT_MS; /* tried again with the next key */ }
+    };
+    const leave = () => {
+      if (!typed) return;
+      typed = false;
+      beaten = -BEAT_MS;
+      navigator.sendBeacon(`${address}/end`, body());
+    };
+    area.addEventListener("input", () => {
+      if (!area.value.trim()) { leave(); return; }
+      typed = true;
+      beat();
+    });
+    // Whoever sends has the lock until the reply is taken, and it ends with the reply.
+    form.addEventListener("submit", () => { typed = false; });
+    window.addEventListener("pagehide", leave);
+    document.addEventListener("click", async (event) => {
+      const button = event.target.closest?.("[data-take-over]");
+      if (!button) return;
+      event.preventDefault();
+      try {
+        const answer = await post(button.formAction);
+        if (answer.status === 401 || answer.url.includes("/login")) { end(); return; }
+      } catch { lost.hidden = false; return; }
+      typed = true;
+      beaten = performance.now();
+      await refresh();
+      area.focus();
+    });
+  }
 
   const talk = live.querySelector(".bubbles");
   if (talk) talk.scrollTo({ top: talk.scrollHeight, behavior: "instant" });

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
+from playwright.async_api import async_playwright
 from sqlalchemy import select
 
+from actions.attachments import Attachments
 from actions.deadlines import WorkingHours
+from actions.redelivery import Redelivery
 from actions.staff import Staff, StaffMember
 from actions.tickets import Tickets
 from core import conversations
@@ -29,6 +36,7 @@ from core.queues.inbox import Inbox
 from core.queues.outbox import Outbox
 from core.wakeup import DESK, LocalWakeup
 from desk.app import DeskDeps, create_desk
+from tests.support.chromium import ARGUMENTS, chromium_path
 
 KEY = b"a key for tests, and for nothing but tests"
 ZONE = ZoneInfo("Asia/Riyadh")
@@ -76,13 +84,14 @@ class House:
         kind: str = "complaint",
         urgent: bool = False,
         address: str = "citizen-1",
+        **more: Any,
     ) -> str:
         """A citizen writes, and a ticket is opened; returns its number."""
         conversation_id = await self.says(text, address)
         async with self.db.write() as session:
             conversation = await conversations.load(session, conversation_id, lock=True)
             row = await self.tickets.open(
-                session, conversation, kind=kind, statement=text, urgent=urgent
+                session, conversation, kind=kind, statement=text, urgent=urgent, **more
             )
         await self.wakeup.wake(DESK)
         return row.number
@@ -145,8 +154,20 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     outbox = Outbox(db, contacts, clock)
     catalogue = Catalogue(
         {
-            "ar": Book({"ticket_closed": "أُغلقت التذكرة {number}."}, {}),
-            "en": Book({"ticket_closed": "Ticket {number} is closed."}, {}),
+            "ar": Book(
+                {
+                    "ticket_closed": "أُغلقت التذكرة {number}.",
+                    "ticket_reopened": "أُعيد فتح التذكرة {number}.",
+                },
+                {},
+            ),
+            "en": Book(
+                {
+                    "ticket_closed": "Ticket {number} is closed.",
+                    "ticket_reopened": "Ticket {number} is open again.",
+                },
+                {},
+            ),
         },
         ZONE,
     )
@@ -157,6 +178,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     deps = DeskDeps(
         db=db,
         tickets=tickets,
+        redelivery=Redelivery(db, outbox, wakeup, clock),
         staff=staff,
         wakeup=wakeup,
         secret_key=KEY,
@@ -165,6 +187,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         sample=True,
         ministry={"ar": "وزارة الخدمات العامة", "en": "Ministry of Public Services"},
         clock=clock,
+        attachments=Attachments(db, tmp_path / "attachments", clock),
+        departments=lambda: {"passports-directorate": {"ar": "الجوازات", "en": "Passports"}},
     )
     app.mount("/desk", create_desk(deps))
     inbox = Inbox(db, contacts, wakeup, clock)
@@ -184,3 +208,48 @@ async def at_desk(house: House, sara: StaffMember) -> Browser:
     browser = house.browser()
     assert (await browser.login(sara.name)).status_code == 303
     return browser
+
+
+@pytest.fixture
+async def served(house: House) -> AsyncIterator[str]:
+    """The house on a port of its own; its origin."""
+    config = uvicorn.Config(house.app, log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    # Whoever connects before the server is ready waits in this socket's queue.
+    listening = socket.create_server(("127.0.0.1", 0))
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    await task
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Any]:
+    """A headless Chromium."""
+    path = chromium_path()
+    async with async_playwright() as engine:
+        browser = await engine.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def desk_page(chromium: Any, served: str) -> AsyncIterator[Any]:
+    """Opens desks, each in a browser context of its own, with somebody logged in; no page may have
+    had an error of its own in the end."""
+    problems: list[str] = []
+
+    async def opened(name: str, width: int = 1280) -> Any:
+        context = await chromium.new_context(viewport={"width": width, "height": 900})
+        page = await context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        await page.goto(f"{served}/desk/")
+        await page.fill("#name", name)
+        await page.fill("#password", PASSWORD)
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/desk/")
+        return page
+
+    yield opened
+    assert problems == []

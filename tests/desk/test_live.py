@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from playwright.async_api import async_playwright
 from sqlalchemy import delete, update
 
 from core.db.tables import DeskSessionRow, OutboxRow
 from core.messages import Choice, Link, Origin, OutboundMessage, text_hash
 from tests.support.chromium import ARGUMENTS, chromium_path
-
-
-@pytest.fixture
-async def served(house: Any) -> AsyncIterator[str]:
-    """The house on a port of its own; its origin."""
-    config = uvicorn.Config(house.app, log_level="error", lifespan="off")
-    server = uvicorn.Server(config)
-    # Whoever connects before the server is ready waits in this socket's queue.
-    listening = socket.create_server(("127.0.0.1", 0))
-    task = asyncio.create_task(server.serve(sockets=[listening]))
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    await task
 
 
 class Stream:
@@ -180,6 +164,7 @@ async def test_in_chromium_nothing_typed_is_lost_and_the_keyboard_suffices(
 
         # Both answer from pages of the same age: one goes out, the other keeps its text.
         await other.route("**/part", lambda route: route.abort())
+        await other.route("**/answering", lambda route: route.abort())
         await other.goto(f"{served}/desk/tickets/{number}")
         await other.fill("#reply", "Omar's reply")
         await page.focus("#reply")
