@@ -9,7 +9,7 @@ token.
 from __future__ import annotations
 
 import asyncio
-import warnings
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -43,6 +43,9 @@ from core.errors import ChannelError
 from core.logs import get_logger
 
 log = get_logger(__name__)
+
+# The library's own way to choose the coming type of lengths of time; without it every 429 warns.
+os.environ.setdefault("PTB_TIMEDELTA", "true")
 
 ORIGIN = "https://api.telegram.org"
 
@@ -268,7 +271,5 @@ def _word(error: BaseException) -> str:
 
 
 def _seconds(error: RetryAfter) -> float:
-    with warnings.catch_warnings():  # the library is changing the type, and says so each time
-        warnings.simplefilter("ignore")
-        value: Any = error.retry_after
+    value: Any = error.retry_after
     return value.total_seconds() if isinstance(value, timedelta) else float(value)
