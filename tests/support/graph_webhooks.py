@@ -8,7 +8,7 @@ import hmac
 import itertools
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -82,14 +82,16 @@ def message(
     id: str | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """One message of a kind, with what Meta puts under that kind's name."""
+    """One message of a kind, with what Meta puts under that kind's name. Without `at` it has no
+    time; whoever posts it may add one."""
     sender = {} if who is None else {"from": who}
     if user_id is not None:
         sender["from_user_id"] = user_id
+    if at is not None:
+        sender["timestamp"] = str(int(at.timestamp()))
     return {
         **sender,
         "id": id or new_id(),
-        "timestamp": str(int((at or datetime.now(UTC)).timestamp())),
         "type": kind,
         kind: content,
         **more,
@@ -131,7 +133,7 @@ def status(
     said: dict[str, Any] = {
         "id": message_id,
         "status": state,
-        "timestamp": str(int(datetime.now(UTC).timestamp())),
+        "timestamp": "1749416383",
         "recipient_id": who,
     }
     if code is not None:

@@ -120,14 +120,14 @@ class Receiver:
                 await self._wakeup.wake(topic)
 
     async def _note(self, receipt: Receipt) -> int | None:
-        if receipt.window_closed:
-            again = await self._receipts.window_was_closed(WHATSAPP, receipt.external_id)
-            if again is not None:
-                await self._wakeup.wake(OUTBOX)
-                return again
-        return await self._receipts.note(
-            WHATSAPP, receipt.external_id, receipt.state, receipt.failure
-        )
+        if not receipt.window_closed:
+            return await self._receipts.note(
+                WHATSAPP, receipt.external_id, receipt.state, receipt.failure
+            )
+        again = await self._receipts.window_was_closed(WHATSAPP, receipt.external_id)
+        if again is not None:
+            await self._wakeup.wake(OUTBOX)
+        return again
 
 
 def count(result: str) -> None:
