@@ -199,10 +199,12 @@ class Reader:
             picked = CallbackSelection.from_update(self._client, raw)
             return Content(picked.title, picked.data)
         read = Message.from_update(self._client, raw)
-        return Content(read.text or read.caption or "", media=_media_of(read))
+        if message["type"] == "text":
+            return Content(message["text"]["body"])
+        return Content(read.caption or "", media=_media_of(read))
 
 
-def _media_of(read: Message) -> Media | None:
+def _media_of(read: Message) -> Media:
     if read.media is not None:
         kinds: dict[str, MediaKind] = {
             "image": "image",
@@ -226,7 +228,7 @@ def _media_of(read: Message) -> Media | None:
         names = [person.name.formatted_name for person in read.contacts if person.name is not None]
         phones = [phone.phone for person in read.contacts for phone in person.phones if phone.phone]
         return Media("contact", details={"name": ", ".join(names), "phones": phones})
-    return None if read.type.value == "text" else Media("other")
+    return Media("other")
 
 
 def _retry_after(error: WhatsAppError) -> float | None:

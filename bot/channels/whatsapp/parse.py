@@ -194,14 +194,14 @@ def _checked(content: Content) -> Content:
 
 def _alone(message: Json, value: Json) -> dict[str, Any]:
     """A document with this message alone and its sender, as pywa wants it: it reads the first
-    message, and wants a `user_id`, which older documents lack."""
+    message, and wants a `user_id`, which older documents lack, and a context, which we ignore."""
     try:
         phone, user = _names(message, value)
     except UnreadableError:
         phone, user = None, None
     sender = {"profile": {}, "wa_id": phone or "0", "user_id": user or ""}
     metadata = {"display_phone_number": "", "phone_number_id": phone_id_of(value)}
-    whole = {"id": "", "timestamp": "0", **message}
+    whole = {**message, "id": "", "timestamp": "0", "context": {"from": "", "id": "0"}}
     inner = {"metadata": metadata, "contacts": [sender], "messages": [whole]}
     return {"entry": [{"id": "", "changes": [{"field": "messages", "value": inner}]}]}
 

@@ -17,6 +17,7 @@ from tests.support.graph_webhooks import (
     message,
     pick,
     post,
+    spell,
     tap,
     template_tap,
     text,
@@ -95,7 +96,7 @@ FILES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (message("image", None), {"kind": "other"}, ""),
     (message("text", {"body": 5}), {"kind": "other"}, ""),
     (message("text", {"body": None}), {"kind": "other"}, ""),
-    (message("location", {**PLACE, "latitude": 1e999}), {"kind": "other"}, ""),
+    (message("location", {**PLACE, "latitude": 91}), {"kind": "other"}, ""),
     (message("location", {**PLACE, "longitude": 181}), {"kind": "other"}, ""),
     (file("image", "../../v1/me", "image/jpeg"), {"kind": "other"}, ""),
 ]
@@ -111,6 +112,13 @@ async def test_what_is_not_text_is_never_ignored(
     [row] = await ministry.inbox()
     assert {name: row.media[name] for name in media} == media
     assert (row.text, row.choice) == (words, None)
+
+
+async def test_a_place_at_no_place_is_not_believed(ministry) -> None:
+    body = spell(document(messages=[message("location", {**PLACE, "latitude": 7})]))
+    assert (await post(ministry.origin, body.replace(b": 7,", b": 1e999,"))).status_code == 200
+    [row] = await ministry.inbox()
+    assert row.media["kind"] == "other"
 
 
 async def test_every_kind_gets_an_answer(ministry) -> None:
