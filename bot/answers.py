@@ -49,8 +49,8 @@ class Answers:
         return self._catalogue.line("clarify", language, choices=tuple(choices))
 
     def not_understood(self, text: str, language: Language) -> OutboundMessage:
-        """Says why nothing was understood, as far as that shows, and offers a person."""
-        choices = (self._choice("human", language),)
+        """Says why nothing was understood, as far as that shows; offers a person and the menu."""
+        choices = (self._choice("human", language), self._choice("menu", language))
         return self._catalogue.line(abstention_line(text), language, choices=choices)
 
     def _choice(self, value: str, language: Language) -> Choice:
@@ -81,7 +81,10 @@ def entry_choice(entry: FaqEntry, language: Language) -> Choice:
     """A button for an entry: its short label, or as much of the question as fits; the question
     in full stands beside it where the channel has room."""
     question = entry.question[language]
-    label = entry.short[language] if entry.short is not None else question
-    if len(label) > MAX_LABEL:
-        label = label[: MAX_LABEL - 1].rstrip() + "…"
+    label = short_label(entry.short[language] if entry.short is not None else question)
     return Choice(f"faq:{entry.id}", label, question)
+
+
+def short_label(text: str) -> str:
+    """As much of a text as fits on a button."""
+    return text if len(text) <= MAX_LABEL else text[: MAX_LABEL - 1].rstrip() + "…"

@@ -73,10 +73,10 @@ class Commands:
         private_chat: Callable[[str], str | None] = lambda _channel: None,
     ) -> None:
         self._catalogue = catalogue
-        self._welcome = welcome
+        self.welcome = welcome
         self._private_chat = private_chat
         self._lines: Mapping[str, Callable[[Turn, str], OutboundMessage]] = {
-            "start": lambda turn, _value: self._welcome(turn.language),
+            "start": lambda turn, _value: self.welcome(turn.language),
             "privacy": lambda turn, _value: self._catalogue.line("privacy", turn.language),
             "language": self._language,
             "group": self._group,

@@ -93,12 +93,14 @@ class MediaHandler:
         self, turn: Turn, row: InboxRow, media: Media, form: Mapping[str, Any]
     ) -> tuple[int | None, OutboundMessage | None]:
         """Attach the file to the open form: its id, and what to say when it is not taken."""
-        taken = await self._attachments.of_form(turn.session, form.get("attachments") or ())
-        wanted = await self._attachments.want(
-            turn.session, row, form=[attachment.id for attachment in taken]
-        )
+        wanted = await self._attachments.want(turn.session, row, form=form.get("attachments") or ())
         told = self._refused(media, wanted.refusal, turn.language)
         return (wanted.id if told is None else None), told
+
+    async def taken(self, turn: Turn, form: Mapping[str, Any]) -> list[int]:
+        """The form's files, without those that turned out not to be taken or to be had."""
+        found = await self._attachments.of_form(turn.session, form.get("attachments") or ())
+        return [attachment.id for attachment in found]
 
     async def alone(self, turn: Turn, row: InboxRow, media: Media) -> ActionResult:
         """No form is open and no human has the conversation: to the newest open ticket, or a word

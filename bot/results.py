@@ -6,7 +6,7 @@ from typing import Any
 
 from actions.intake import opening_line
 from bot.answers import abstention_line, approved_answer
-from bot.dispatcher import Names, greeting
+from bot.greeting import Names, greeting
 from bot.understanding import Decision
 from core.catalogue import Catalogue
 

@@ -33,8 +33,12 @@ from bot.channels.telegram.identity import TELEGRAM
 from bot.channels.web.channel import WebChannel
 from bot.channels.whatsapp.compose import TEXT_LIMITS as WHATSAPP_LIMITS
 from bot.channels.whatsapp.identity import WHATSAPP
-from bot.dispatcher import Dispatcher, Names
+from bot.commands import Commands
+from bot.dispatcher import Dispatcher
 from bot.fetcher import Fetcher
+from bot.greeting import Names, greeting
+from bot.media import MediaHandler
+from bot.menu import Menu
 from bot.sender import Sender
 from bot.understanding import Understanding
 from bot.worker import Worker
@@ -258,6 +262,8 @@ def build_app(
             names,
             wakeup,
             Intake(catalogue, tickets, hours, attachments, clock),
+            attachments,
+            lambda name: getattr(channels.get(name), "private_url", None),
         )
     return Root(
         settings=settings,
@@ -366,6 +372,8 @@ def _worker(
     names: Names,
     wakeup: Wakeup,
     intake: Intake,
+    attachments: Attachments,
+    private_chat: Callable[[str], str | None],
 ) -> Worker:
     def today() -> date:
         return clock().astimezone(settings.zone).date()
@@ -375,8 +383,28 @@ def _worker(
         "urgent": Emergency(catalogue, tickets),
         "status": Status(catalogue, tickets, clock),
     }
-    dispatcher = Dispatcher(catalogue, tickets, outbox, answers, intake, actions, names)
-    return Worker(db, inbox, outbox, tickets, catalogue, mind.understanding, dispatcher, wakeup)
+    dispatcher = Dispatcher(
+        catalogue,
+        tickets,
+        outbox,
+        answers,
+        intake,
+        actions,
+        Menu(catalogue, lambda: mind.faq.knowledge, today),
+        MediaHandler(catalogue, attachments, tickets),
+        Commands(catalogue, partial(greeting, catalogue, names), private_chat),
+    )
+    return Worker(
+        db,
+        inbox,
+        outbox,
+        tickets,
+        attachments,
+        catalogue,
+        mind.understanding,
+        dispatcher,
+        wakeup,
+    )
 
 
 def names_of(settings: Settings) -> Names:

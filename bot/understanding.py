@@ -35,6 +35,8 @@ PLAIN_ACTION = 0.40
 #: Nothing is answered or asked back when the model is this sure that no ministry answers it.
 SURE_STRAY = 0.90
 LIKELY_STRAY = 0.50
+#: How likely the topic must be found, and how much of it one department's, to get the ticket.
+DEPARTMENT_AT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,22 @@ class Decision:
     offers: tuple[str, ...]
     parse: ParseResult
     search: SearchResult
+
+    @property
+    def department(self) -> str | None:
+        """The department to which most of what was found belongs, where that is clear."""
+        if self.search.among < DEPARTMENT_AT:
+            return None
+        shares: dict[str, float] = {}
+        for match in self.search.matches:
+            shares[match.entry.owner] = shares.get(match.entry.owner, 0.0) + match.score
+        owner = max(shares, key=lambda name: shares[name], default=None)
+        return owner if owner is not None and shares[owner] >= DEPARTMENT_AT else None
+
+    @property
+    def ticket_number(self) -> str | None:
+        """The ticket number that the message names, if any."""
+        return next((entity.value for entity in self.parse.entities), None)
 
 
 class Understanding:

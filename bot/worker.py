@@ -11,19 +11,23 @@ import asyncio
 import time
 
 from actions import codes
+from actions.attachments import Attachments
 from actions.tickets import Tickets
+from bot.commands import slash_of
 from bot.dispatcher import Dispatcher
 from bot.understanding import Decision, Understanding
 from core import conversations, metrics
 from core.catalogue import Catalogue
 from core.db.engine import Database
+from core.db.tables import InboxRow
 from core.errors import StaleLeaseError
 from core.logs import bind_correlation, get_logger
 from core.messages import Language
 from core.queues.inbox import Claimed, Inbox
 from core.queues.outbox import Outbox
 from core.retry import HANDLING
-from core.wakeup import DESK, INBOX, OUTBOX, Wakeup, conversation_topic
+from core.text.clean import has_words
+from core.wakeup import ATTACHMENTS, DESK, INBOX, OUTBOX, Wakeup, conversation_topic
 
 log = get_logger(__name__)
 
@@ -40,6 +44,7 @@ class Worker:
         inbox: Inbox,
         outbox: Outbox,
         tickets: Tickets,
+        attachments: Attachments,
         catalogue: Catalogue,
         understanding: Understanding,
         dispatcher: Dispatcher,
@@ -49,6 +54,7 @@ class Worker:
         self._inbox = inbox
         self._outbox = outbox
         self._tickets = tickets
+        self._attachments = attachments
         self._catalogue = catalogue
         self._understanding = understanding
         self._dispatcher = dispatcher
@@ -75,7 +81,7 @@ class Worker:
             return False
         with bind_correlation(claimed.row.correlation, inbox=claimed.row.id):
             await self._handle(claimed)
-        for topic in (OUTBOX, DESK, conversation_topic(claimed.row.conversation_id)):
+        for topic in (OUTBOX, DESK, ATTACHMENTS, conversation_topic(claimed.row.conversation_id)):
             await self._wakeup.wake(topic)
         return True
 
@@ -101,18 +107,21 @@ class Worker:
         else:
             seconds = time.perf_counter() - started
             metrics.HANDLING.observe(seconds)
-            metrics.MESSAGES.labels(decision.outcome if decision is not None else "choice").inc()
+            outcome = _outcome(row, decision)
+            metrics.MESSAGES.labels(outcome).inc()
             log.info(
                 "message handled",
                 conversation=row.conversation_id,
-                intent=decision.intent if decision is not None else "choice",
-                outcome=decision.outcome if decision is not None else "choice",
+                intent=decision.intent if decision is not None else outcome,
+                outcome=outcome,
                 elapsed=round(seconds, 4),
             )
 
     async def _understand(self, claimed: Claimed) -> Decision | None:
         row = claimed.row
-        if row.choice is not None:
+        if row.choice is not None or slash_of(row.text) is not None:
+            return None
+        if row.media is not None and not has_words(row.text):
             return None
         async with self._db.read() as session:
             conversation = await conversations.load(session, row.conversation_id)
@@ -153,5 +162,20 @@ class Worker:
                 inbox_id=row.id,
                 ticket_id=ticket.id,
             )
+        await self._keep_file(row, ticket.id)
         metrics.MESSAGES.labels("poison").inc()
         log.error("message handed to staff unread", ticket=ticket.id, attempts=row.attempts)
+
+    async def _keep_file(self, row: InboxRow, ticket_id: int) -> None:
+        """The file of a poison message, by itself: if it is the poison, the ticket stands."""
+        try:
+            async with self._db.write() as session:
+                await self._attachments.want(session, row, ticket_id)
+        except Exception:
+            log.exception("file could not be noted", ticket=ticket_id)
+
+
+def _outcome(row: InboxRow, decision: Decision | None) -> str:
+    if decision is not None:
+        return decision.outcome
+    return "choice" if row.media is None else "media"
