@@ -255,6 +255,8 @@ class Outbox:
             if await holding.wrote_since(session, conversation_id, since):
                 await holding.release(session, conversation_id, self._clock())
                 return False
+            # The platform may know better than we: what follows must not overtake what is held.
+            await receipts.close_window(session, conversation_id, self._clock())
             if notice is None or await holding.noticed(session, conversation_id, since):
                 return False
             correlation = claimed.envelope.correlation_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ import pytest
 from core.catalogue import LANGUAGES, Catalogue, say_date
 from core.errors import ConfigError
 from core.messages import Choice, Link, Origin, text_hash
+from core.own_words import OwnPart
 
 ZONE = ZoneInfo("Asia/Riyadh")
 NOON = datetime(2026, 8, 3, 12, 5, tzinfo=UTC)
@@ -234,8 +235,15 @@ def test_every_day_and_month_has_its_name() -> None:
 
 
 def test_the_real_catalogue_fills_in_both_languages(catalogue: Catalogue) -> None:
-    """Every line can be said: its slots are among the three, and each language has it."""
-    values: dict[str, Any] = {"number": "1234-5", "date": NOON, "title": "وزارة الخدمات العامة"}
+    """Every line can be said: its slots are among those there are, and each language has it."""
+    values: dict[str, Any] = {
+        "number": "1234-5",
+        "code": "1234-5678",
+        "date": NOON,
+        "span": timedelta(hours=2),
+        "title": "وزارة الخدمات العامة",
+        "own": [OwnPart("part_what")],
+    }
     for key in catalogue.keys:
         for language in LANGUAGES:
             template = catalogue._books[language].lines[key]

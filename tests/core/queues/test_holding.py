@@ -147,6 +147,15 @@ async def test_a_notice_that_is_tried_again_stays_one(
     assert not await hold_next(queues, "2")
 
 
+async def test_nothing_overtakes_what_the_platform_alone_knew_to_be_late(queues: Queues) -> None:
+    made = (await queues.says("سؤال", "citizen")).conversation_id
+    await queues.answer(made, "1", "2")
+    assert (await queues.claim_send()).window_start is not None, "we thought that it was open"
+    queues.clock.forward(minutes=1)  # whoever had it died; another tries, and is told
+    assert await hold_next(queues, "1")
+    assert (await queues.claim_send()).window_start is None
+
+
 async def test_without_a_notice_it_is_held_in_silence(queues: Queues, conversation: int) -> None:
     await queues.answer(conversation, "1")
     assert not await queues.outbox.hold(await queues.claim_send(), None, "window")
