@@ -263,7 +263,7 @@ def build_app(
             wakeup,
             Intake(catalogue, tickets, hours, attachments, clock),
             attachments,
-            lambda name: getattr(channels.get(name), "private_url", None),
+            lambda name: getattr(channels.get(name), "private_link", None),
         )
     return Root(
         settings=settings,
