@@ -194,6 +194,12 @@ class Talk:
                 return said
         raise AssertionError("the form never came to its summary")
 
+    async def complain(self, text: str, **more: Any) -> list[OutboundMessage]:
+        """A whole complaint, with nothing but what happened."""
+        await self.say(text, **more)
+        await self.skip_to_summary(**more)
+        return await self.say("نعم", **more)
+
     async def rows(self, table: Any, *where: Any) -> list[Any]:
         async with self.root.db.read() as session:
             return list(await session.scalars(select(table).where(*where).order_by(table.id)))
