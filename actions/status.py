@@ -37,9 +37,10 @@ class Status:
             return ActionResult((line,))
         unsettled = [row for row in rows if row.state != CLOSED]
         told = unsettled[:_MOST] or rows[:1]
-        return ActionResult(tuple(self._tell(row, turn.language) for row in told))
+        return ActionResult(tuple(self.tell(row, turn.language) for row in told))
 
-    def _tell(self, row: TicketRow, language: Language) -> OutboundMessage:
+    def tell(self, row: TicketRow, language: Language) -> OutboundMessage:
+        """The line that says how a ticket stands."""
         line = self._catalogue.line
         if row.state == CLOSED and row.closed_at is not None:
             return line("status_closed", language, number=row.number, date=row.closed_at)

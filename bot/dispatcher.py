@@ -24,6 +24,7 @@ from actions.base import Action, ActionResult, Turn
 from actions.form import KINDS, Form
 from actions.form import read as read_form
 from actions.intake import Intake
+from actions.resume import Resume
 from actions.tickets import Tickets
 from bot.answers import Answers
 from bot.commands import (
@@ -61,6 +62,7 @@ class Dispatcher:
         menu: Menu,
         media: MediaHandler,
         commands: Commands,
+        resume: Resume,
     ) -> None:
         self._catalogue = catalogue
         self._tickets = tickets
@@ -71,6 +73,7 @@ class Dispatcher:
         self._menu = menu
         self._media = media
         self._commands = commands
+        self._resume = resume
 
     async def handle(self, session: AsyncSession, row: InboxRow, decision: Decision | None) -> None:
         """Handle one inbox row. `decision` is None for a tapped button, a command, and what holds
@@ -142,6 +145,9 @@ class Dispatcher:
     async def _turn(
         self, turn: Turn, row: InboxRow, decision: Decision | None, state: dict[str, Any]
     ) -> ActionResult:
+        resumed = await self._resume.run(turn, row, state)
+        if resumed is not None:
+            return resumed
         form = await self._form(turn, state)
         urgent = decision is not None and decision.urgent
         choice = row.choice if row.choice is not None else slash_of(row.text)
@@ -195,7 +201,9 @@ class Dispatcher:
     async def _to_human(self, turn: Turn, row: InboxRow, urgent: bool) -> ActionResult | None:
         """To the ticket that a human has in hand, with its file; None when that is gone. The bot
         stays mute but for danger and for a file that is not taken."""
-        ticket = await self._tickets.append(turn.session, turn.conversation, urgent=urgent)
+        ticket = await self._tickets.append(
+            turn.session, turn.conversation, urgent=urgent, text=row.text
+        )
         if ticket is None:
             return None
         said = [self._catalogue.line("emergency", turn.language)] if urgent else []

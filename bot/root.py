@@ -9,12 +9,9 @@ await root.stop()
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +21,8 @@ from actions.base import Action
 from actions.deadlines import WorkingHours
 from actions.emergency import Emergency
 from actions.intake import Intake
+from actions.resume import Resume
+from actions.silence import Silence
 from actions.staff import Staff
 from actions.status import Status
 from actions.tickets import Tickets
@@ -37,37 +36,29 @@ from bot.commands import Commands
 from bot.dispatcher import Dispatcher
 from bot.fetcher import Fetcher
 from bot.greeting import Names, greeting
+from bot.housekeeper import Housekeeper
 from bot.media import MediaHandler
 from bot.menu import Menu
+from bot.mind import Mind, Progress, build_mind
 from bot.sender import Sender
-from bot.understanding import Understanding
 from bot.worker import Worker
-from core.arrays import ArrayStore
 from core.catalogue import Catalogue
 from core.clock import Clock, utc_now
 from core.contacts import Contacts
 from core.crypto import Vault
 from core.db.engine import Database
-from core.encoder import Encoder
-from core.errors import ConfigError
-from core.logs import get_logger
 from core.messages import Channel, Language, MediaSource
 from core.queues.inbox import Inbox
 from core.queues.outbox import Outbox
-from core.remembering import RememberingEncoder
 from core.settings import Settings, resolve_secret_key
 from core.wakeup import LocalWakeup, Wakeup
 from faq.service import FaqService
-from nlu.encoder.onnx_encoder import OnnxEncoder
-from nlu.interpreter import Interpreter
-from nlu.local import train_local
-from nlu.training_data import load_examples
 
 if TYPE_CHECKING:  # loads the client library, which only those need who have a token
     from bot.channels.telegram.wiring import Telegram
     from bot.channels.whatsapp.wiring import WhatsApp
 
-log = get_logger(__name__)
+__all__ = ["REPLIES", "Mind", "Root", "build_app", "build_mind", "names_of"]
 
 REPLIES = Path(__file__).parent / "replies"
 
@@ -76,18 +67,6 @@ WORKERS = 4
 SENDERS = 4
 #: Files that are fetched at the same time.
 FETCHERS = 2
-
-Progress = Callable[[str], None]
-
-
-@dataclass(slots=True)
-class Mind:
-    """What understands: heavy, and needed by `natiq ask` without any database."""
-
-    encoder: Encoder
-    faq: FaqService
-    interpreter: Interpreter
-    understanding: Understanding
 
 
 @dataclass(slots=True)
@@ -111,6 +90,7 @@ class Root:
     sender: Sender
     attachments: Attachments
     fetcher: Fetcher
+    housekeeper: Housekeeper
     telegram: Telegram | None = None
     whatsapp: WhatsApp | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -128,6 +108,7 @@ class Root:
         if self.worker is not None:
             for number in range(WORKERS):
                 self._spawn(self.worker.run(), f"worker-{number}")
+            self._spawn(self.housekeeper.run(), "housekeeper")
         for number in range(SENDERS):
             self._spawn(self.sender.run(), f"sender-{number}")
         for number in range(FETCHERS if self.fetcher.sources else 0):
@@ -151,59 +132,6 @@ class Root:
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self.tasks.append(asyncio.create_task(work, name=name))
-
-
-def build_mind(
-    settings: Settings,
-    progress: Progress = lambda _line: None,
-    clock: Clock = utc_now,
-    *,
-    learn_here: bool = False,
-) -> Mind:
-    """The encoder, the index and the interpreter. What was not learnt yet is learnt by a process
-    of its own (which takes memory that serving does not need), or here when `learn_here`.
-
-    Raises:
-        ConfigError: the model is missing. InputError: the FAQ cannot be served.
-    """
-    if settings.nlu == "rasa":
-        raise ConfigError("NATIQ_NLU=rasa is not available in this version; use local.")
-    examples = load_examples()
-    store = ArrayStore(settings.model_dir / "learnt")
-    served = OnnxEncoder(settings.model_dir / "encoder")
-    remembering = RememberingEncoder(served, store) if learn_here else None
-    encoder: Encoder = remembering or served
-
-    def today() -> date:
-        return clock().astimezone(settings.zone).date()
-
-    learn = None if learn_here else partial(_learn_elsewhere, settings)
-    faq = FaqService(settings.faq_dir, examples["out_of_scope"], encoder, store, today, learn)
-    faq.load(progress)
-    questions = [
-        text
-        for entry in faq.knowledge.entries
-        for texts in entry.phrasings.values()
-        for text in texts
-    ]
-    interpreter = train_local(examples, questions, encoder, store, progress)
-    if remembering is not None:
-        remembering.keep()
-    understanding = Understanding(interpreter, lambda: faq.index, today)
-    return Mind(encoder, faq, interpreter, understanding)
-
-
-def _learn_elsewhere(settings: Settings) -> None:
-    environment = {
-        **os.environ,
-        "NATIQ_MODEL_DIR": str(settings.model_dir.resolve()),
-        "NATIQ_FAQ_DIR": str(settings.faq_dir.resolve()),
-        "NATIQ_TIMEZONE": settings.timezone,
-    }
-    command = [sys.executable, "-m", "bot.cli.main", "model", "learn"]
-    done = subprocess.run(command, env=environment, stdout=sys.stderr, check=False)  # noqa: S603
-    if done.returncode != 0:
-        log.error("learning in another process failed", exit_code=done.returncode)
 
 
 def build_app(
@@ -246,6 +174,7 @@ def build_app(
         if whatsapp is not None:
             made[WHATSAPP] = whatsapp.channel
         channels = made
+    windows = {name: one.reply_window for name, one in channels.items() if one.reply_window}
     sources = {name: one for name, one in channels.items() if isinstance(one, MediaSource)}
     worker = None
     if understand:
@@ -261,6 +190,7 @@ def build_app(
             catalogue,
             names,
             wakeup,
+            vault,
             Intake(catalogue, tickets, hours, attachments, clock),
             attachments,
             lambda name: getattr(channels.get(name), "private_link", None),
@@ -288,6 +218,17 @@ def build_app(
             clock=clock,
         ),
         attachments=attachments,
+        housekeeper=Housekeeper(
+            Silence(
+                db,
+                outbox,
+                catalogue,
+                wakeup,
+                timedelta(hours=settings.human_silence_hours),
+                windows,
+                clock,
+            )
+        ),
         fetcher=Fetcher(db, attachments, outbox, catalogue, sources, wakeup),
         telegram=telegram,
         whatsapp=whatsapp,
@@ -371,6 +312,7 @@ def _worker(
     catalogue: Catalogue,
     names: Names,
     wakeup: Wakeup,
+    vault: Vault,
     intake: Intake,
     attachments: Attachments,
     private_chat: Callable[[str], str | None],
@@ -379,9 +321,11 @@ def _worker(
         return clock().astimezone(settings.zone).date()
 
     answers = Answers(catalogue, lambda: mind.faq.index, today)
+    status = Status(catalogue, tickets, clock)
+    resume = Resume(catalogue, outbox, status, vault, clock)
     actions: dict[str, Action] = {
         "urgent": Emergency(catalogue, tickets),
-        "status": Status(catalogue, tickets, clock),
+        "status": status,
     }
     dispatcher = Dispatcher(
         catalogue,
@@ -393,6 +337,7 @@ def _worker(
         Menu(catalogue, lambda: mind.faq.knowledge, today),
         MediaHandler(catalogue, attachments, tickets),
         Commands(catalogue, partial(greeting, catalogue, names), private_chat),
+        resume,
     )
     return Worker(
         db,

@@ -25,3 +25,6 @@ UPDATES = Counter(
 ATTACHMENTS = Counter(
     "natiq_attachments_total", "Files that citizens sent, by what became of them", ["result"]
 )
+RESUMES = Counter(
+    "natiq_resumes_total", "Attempts to follow a ticket by number and code, by result", ["result"]
+)

@@ -35,6 +35,9 @@ SESSION = timedelta(hours=12)
 #: Failed logins are counted over this time.
 WINDOW = timedelta(minutes=15)
 
+#: How long counted guesses are kept: the table holds those at tickets' codes too.
+KEPT = timedelta(hours=1)
+
 #: Failures within the window for one name from one address; for one name from anywhere; from one
 #: address for any name. The second and third are wide: else anybody could lock a colleague out,
 #: and one forgetful person a whole office behind one address.
@@ -217,7 +220,7 @@ class Auth:
         now = self._clock()
         limits = dict(zip((pair, *others), (PER_PAIR, PER_NAME, PER_ADDRESS), strict=True))
         async with self._db.write() as session:
-            await session.execute(delete(LoginAttemptRow).where(LoginAttemptRow.at <= now - WINDOW))
+            await session.execute(delete(LoginAttemptRow).where(LoginAttemptRow.at <= now - KEPT))
             wait = 0
             for key, limit in limits.items():
                 wait = max(wait, await self._wait(session, key, limit, now))
@@ -232,7 +235,9 @@ class Auth:
     async def _wait(self, session: AsyncSession, key: str, limit: int, now: datetime) -> int:
         """Seconds until another attempt is taken under this key; 0 when it is taken now."""
         count = await session.scalar(
-            select(func.count()).select_from(LoginAttemptRow).where(LoginAttemptRow.key == key)
+            select(func.count())
+            .select_from(LoginAttemptRow)
+            .where(LoginAttemptRow.key == key, LoginAttemptRow.at > now - WINDOW)
         )
         if (count or 0) < limit:
             return 0
