@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import typer
 
-from bot.cli import ask, bench, chat, evaluate, faq, model, run, staff, ticket
+from bot.cli import ask, bench, chat, doctor, evaluate, faq, model, run, staff, ticket
 
 app = typer.Typer(
     name="natiq",
@@ -17,6 +17,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("chat")(chat.chat)
 app.command("ask")(ask.ask)
+app.command("doctor")(doctor.doctor)
 app.command("eval")(evaluate.evaluate)
 app.add_typer(bench.app, name="bench")
 app.add_typer(faq.app, name="faq")

@@ -110,10 +110,14 @@ class BotClient:
             await request.shutdown()
         await self._http.aclose()
 
+    async def about(self) -> dict[str, Any]:
+        """The bot itself: `username`, `can_read_all_group_messages`, ..."""
+        with _our_errors():
+            return (await self._bot.get_me()).to_dict()
+
     async def username(self) -> str:
         """The bot's name, without the @."""
-        with _our_errors():
-            return (await self._bot.get_me()).username or ""
+        return str((await self.about()).get("username") or "")
 
     async def updates(self, offset: int | None, seconds: int) -> list[Any]:
         """The updates from `offset` on, waiting at most `seconds` for one. Telegram forgets those

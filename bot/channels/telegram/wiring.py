@@ -21,7 +21,7 @@ from core.errors import ConfigError
 from core.queues.inbox import Inbox
 
 #: What @BotFather gives: the bot's id, a colon, a secret.
-_TOKEN = re.compile(r"(\d{1,15}):[A-Za-z0-9_-]+")
+TOKEN_FORM = re.compile(r"(\d{1,15}):[A-Za-z0-9_-]+")
 
 #: What Telegram takes as a secret token (https://core.telegram.org/bots/api#setwebhook).
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -73,7 +73,7 @@ def build_telegram(
     Raises:
         ConfigError: the token or the webhook's secret is not of Telegram's form.
     """
-    form = _TOKEN.fullmatch(token)
+    form = TOKEN_FORM.fullmatch(token)
     if form is None:
         raise ConfigError(
             "NATIQ_TELEGRAM_TOKEN is not a bot's token; @BotFather shows it, like 123456:ABC-DEF"
