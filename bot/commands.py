@@ -35,6 +35,7 @@ _WORDS: dict[str, str] = {
     "language:en": "الإنجليزية|إنجليزي|بالإنجليزي|اللغة الإنجليزية|english|in english",
 }
 _COMMANDS = {fold(word): name for name, words in _WORDS.items() for word in words.split("|")}
+_LONGEST_WORD = 40
 _ARABIC = re.compile(r"[\u0621-\u064a]")
 
 #: What makes sense while a human has the conversation; all else is for the human.
@@ -52,7 +53,9 @@ def slash_of(text: str) -> str | None:
 
 def word_of(text: str) -> str | None:
     """The command that a text written alone asks for by a word, or None."""
-    return _COMMANDS.get(fold(text)) if len(text) <= 40 else None
+    if len(text) > _LONGEST_WORD or "/" in text:
+        return None
+    return _COMMANDS.get(fold(text))
 
 
 def language_of_word(text: str) -> Language | None:
