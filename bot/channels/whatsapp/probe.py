@@ -157,7 +157,7 @@ def _approved(template: str, states: dict[str, str]) -> Check:
         "missing",
         f"{template} is not approved everywhere ({found})",
         f"Create it in the WhatsApp Manager in {_joined(lacking)}, with the text in "
-        "docs/channels.md, and wait until Meta has approved it.",
+        "README.md, and wait until Meta has approved it.",
     )
 
 
