@@ -7,6 +7,7 @@
 (() => {
   const DRAFT = "natiq-desk-draft:";
   const RETRY_MS = 5000;
+  const BEAT_MS = 15000;
   const live = document.getElementById("live");
   const lost = document.getElementById("live-lost");
   const over = document.getElementById("live-over");
@@ -178,6 +179,11 @@
     if (words) setTimeout(() => { news.textContent = words; }, 50);
   };
 
+  // When the last heartbeat of whoever types went out. It is due at once when a colleague begins or
+  // ends to write, because the lock may be free then, or lost.
+  let beaten = -BEAT_MS;
+  const colleagueWrites = () => Boolean(document.getElementById("answering-now"));
+
   let fetching = false;
   let again = false;
   const refresh = async () => {
@@ -188,11 +194,13 @@
       if (answer.status === 401) { end(); return; }
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const wrote = colleagueWrites();
       const known = new Set([...document.querySelectorAll("a.goto")].map((link) => link.id));
       for (const part of parts()) {
         const fresh = page.querySelector(`[data-part="${part.dataset.part}"]`);
         if (fresh) update(part, fresh);
       }
+      if (colleagueWrites() !== wrote) beaten = -BEAT_MS;
       if ([...document.querySelectorAll("a.goto")].some((link) => !known.has(link.id))) {
         tell(live.dataset.news);
       }
@@ -237,14 +245,12 @@
 
   // -- "being answered by": while one types, colleagues see it ---------------------------------
 
-  const BEAT_MS = 15000;
   const form = document.querySelector("form[data-answering]");
   if (form) {
     const area = form.querySelector("textarea");
     const address = form.dataset.answering;
     const body = () => new URLSearchParams({ csrf: form.elements.csrf.value });
     const post = (to) => fetch(to, { method: "POST", body: body(), credentials: "same-origin" });
-    let beaten = -BEAT_MS;
     let typed = false;
     const beat = async () => {
       if (ended || performance.now() - beaten < BEAT_MS) return;

@@ -203,7 +203,11 @@ async def test_a_number_that_is_not_there_says_what_may_be_mistyped(
     assert (await at_desk.post(f"/tickets/{valid}/reply", text="x")).status_code == 404
 
 
-@pytest.mark.parametrize("form", ["reply", "note", "assign", "close"])
+@pytest.mark.parametrize(
+    "form",
+    "reply note assign close reopen take-over answering answering/end "
+    "messages/1/again messages/1/drop".split(),
+)
 async def test_forged_forms_are_refused(house: Any, at_desk: Any, form: str) -> None:
     number = await house.ticket()
     path = f"/desk/tickets/{number}/{form}"
@@ -225,4 +229,4 @@ async def test_forged_forms_are_refused(house: Any, at_desk: Any, form: str) -> 
         await refused(await post(path, data=right, headers={"sec-fetch-site": site}))
     assert (await house.tickets.show(number)).events == before
     taken = await post(path, data=right, headers={"sec-fetch-site": "same-origin"})
-    assert taken.status_code in (303, 409)
+    assert taken.status_code in (200, 204, 303, 409)
