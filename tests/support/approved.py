@@ -41,20 +41,25 @@ def sha(text: str) -> str:
 @dataclass
 class Approved:
     """`answers`: FAQ id and language to text; `lines`: key and language to template; `labels`:
-    label key and language to text; `said`: all that the one person wrote who may be quoted."""
+    label key and language to text; `topics`: titles of topics by language; `said`: all that the one
+    person wrote who may be quoted."""
 
     answers: dict[tuple[str, str], str]
     lines: dict[tuple[str, str], str]
     titles: dict[str, str]
     labels: dict[tuple[str, str], str] = field(default_factory=dict)
+    topics: dict[str, set[str]] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
 
     @classmethod
     def read(cls, faq: Path, replies: Path, titles: dict[str, str]) -> Approved:
         answers = {}
+        topics: dict[str, set[str]] = {"ar": set(), "en": set()}
         for path in sorted(faq.glob("*.yml")):
-            for item in YAML(typ="safe").load(path.read_text(encoding="utf-8"))["entries"]:
-                for language in ("ar", "en"):
+            topic = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+            for language in ("ar", "en"):
+                topics[language].add(topic["title"][language])
+                for item in topic["entries"]:
                     answers[item["id"], language] = item["answer"][language]
         lines, labels = {}, {}
         for language in ("ar", "en"):
@@ -62,7 +67,7 @@ class Approved:
             book = YAML(typ="safe").load(text)
             lines |= {(key, language): line for key, line in book["lines"].items()}
             labels |= {(key, language): label for key, label in book["labels"].items()}
-        return cls(answers, lines, titles, labels)
+        return cls(answers, lines, titles, labels, topics)
 
     def why_not(self, row: Any, staff_replies: set[str]) -> str | None:
         """What is wrong with an outbox row, or None when it is approved in every respect."""
@@ -97,11 +102,16 @@ class Approved:
             "{code}": _CODE,
             "{date}": _DATES[language],
             "{span}": _SPANS[language],
-            "{title}": re.escape(self.titles[language]),
+            "{title}": self._title(language),
             "{own}": self._own(language),
         }
         parts = re.split(r"(\{[a-z]+\})", template.strip())
         return re.compile("".join(slots.get(part, re.escape(part)) for part in parts))
+
+    def _title(self, language: str) -> str:
+        """The ministry's name or a topic's title."""
+        names = [self.titles[language], *sorted(self.topics.get(language, ()))]
+        return "(?:" + "|".join(map(re.escape, names)) + ")"
 
     def _own(self, language: str) -> str:
         """Lines of a label and quotations, or of a label and what is no text."""
