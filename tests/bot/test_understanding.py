@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from bot.answers import Answers, abstention_line, approved_answer, entry_choice
-from bot.dispatcher import Names
+from bot.greeting import Names
 from bot.results import result_of
 from bot.root import Mind
 from bot.understanding import (
@@ -152,7 +152,7 @@ def test_which_words_say_that_nothing_was_understood() -> None:
         (decide("answer", question=0.9), "جواب aaa.\nسطر ثان."),
         (decide("clarify", question=0.9), "clarify"),
         (decide("abstain", question=0.9), "abstain"),
-        (decide("abstain", complaint=0.9), "complaint_confirm"),
+        (decide("abstain", complaint=0.9), "complaint_details"),
         (decide("abstain", rumour=0.9), "rumour_confirm"),
         (decide("abstain", status=0.9), "status_none"),
         (decide("abstain", thanks=0.9), "thanks"),
