@@ -133,7 +133,7 @@ class Inbox:
                 conversation_id=conversation_id,
                 correlation=correlation,
                 text=_storable(message.text, MAX_TEXT),
-                choice=None if message.choice is None else _storable(message.choice, _MAX_CHOICE),
+                choice=_storable_choice(message),
                 language=message.language,
                 sent_at=message.sent_at,
                 media=None if message.media is None else _storable_json(message.media.to_payload()),
@@ -177,6 +177,7 @@ class Inbox:
         if former.text != text and (former.state != "new" or former.attempts > 0):
             return None
         former.text = text
+        former.choice = _storable_choice(message)
         return former
 
     async def claim(self) -> Claimed | None:
@@ -252,6 +253,10 @@ async def _hold(session: AsyncSession, conversation_id: int) -> None:
 def _storable(text: str, longest: int) -> str:
     kept = text.replace("\x00", "").encode("utf-8", "ignore").decode("utf-8")
     return kept[:longest]
+
+
+def _storable_choice(message: InboundMessage) -> str | None:
+    return None if message.choice is None else _storable(message.choice, _MAX_CHOICE)
 
 
 def _storable_json(value: Any) -> Any:

@@ -32,11 +32,6 @@ RETRY = RetryPolicy(attempts=2**31, first=1.0, longest=30.0)
 #: What the app shows when people type "/", by language and command; "ar" is the default.
 Commands = Mapping[Language, Mapping[str, str]]
 
-_CONFLICT = (
-    "another process receives for this bot: let one alone poll with NATIQ_TELEGRAM_TOKEN, or set "
-    "NATIQ_TELEGRAM_MODE=webhook in all"
-)
-
 
 class _Loop:
     """Learns who the bot is, says which commands there are, and goes on after every failure."""
@@ -65,7 +60,12 @@ class _Loop:
         assert delay is not None  # noqa: S101 - the policy never gives up
         seconds = delay.total_seconds()
         if reason == "conflict":
-            log.error(_CONFLICT, channel=TELEGRAM, delay=round(seconds, 1))
+            log.error(
+                "another process receives for this bot: let one alone poll with "
+                "NATIQ_TELEGRAM_TOKEN, or set NATIQ_TELEGRAM_MODE=webhook in all",
+                channel=TELEGRAM,
+                delay=round(seconds, 1),
+            )
         else:
             log.warning(
                 "Telegram is tried again",
@@ -131,7 +131,7 @@ class Poller(_Loop):
             await self._receiver.take(update)
             number = _number(update)
             if number is not None:
-                self._offset = max(number + 1, self._offset or 0)
+                self._offset = number + 1  # after a quiet week ids may begin lower
         if updates and self._offset == before:
             raise ChannelError("bad_answer")  # it would give the same for ever
         return len(updates)
@@ -165,6 +165,10 @@ class WebhookKeeper(_Loop):
             except ChannelError as error:
                 failures += 1
                 await self._pause(failures, error)
+            except Exception:
+                log.exception("webhook not set", channel=TELEGRAM)
+                failures += 1
+                await self._pause(failures, ChannelError("unforeseen"))
 
 
 def _number(update: Any) -> int | None:

@@ -12,7 +12,7 @@ from bot.channels.telegram.identity import NotStoredError
 from core.errors import ChannelError
 from core.retry import RetryPolicy
 from tests.support.telegram_line import Counts, Line
-from tests.support.telegram_server import TelegramServer
+from tests.support.telegram_server import Fault, TelegramServer
 
 QUESTION = "كيف أجدد جوازي؟"
 
@@ -54,8 +54,6 @@ async def test_a_start_takes_the_webhook_away_and_names_the_commands(
 
 
 async def test_commands_that_cannot_be_set_stop_nothing(line: Line, server: TelegramServer) -> None:
-    from tests.support.telegram_server import Fault
-
     server.faulty = ("setMyCommands",)
     server.fault = lambda _method, _parameters: Fault("500")
     await line.poller.prepare()
@@ -152,11 +150,39 @@ async def test_an_update_without_a_number_is_no_endless_loop(
         await line.poller.step(long_poll=0)
 
 
+async def test_after_a_quiet_week_ids_may_begin_lower(
+    line: Line, server: TelegramServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = [[900], [12, 13]]
+    offsets = []
+
+    async def updates(offset, _seconds):
+        offsets.append(offset)
+        numbers = batches.pop(0) if batches else []
+        return [{"update_id": n, "message": server.message(5, f"{n}")} for n in numbers]
+
+    monkeypatch.setattr(line.telegram.client, "updates", updates)
+    assert await line.receive() == 3
+    assert offsets == [None, 901, 14]
+
+
+async def test_a_start_needs_no_telegram_and_a_stop_waits_for_none(
+    make_line, server: TelegramServer
+) -> None:
+    line = await make_line()
+    server.faulty = ("deleteWebhook", "getUpdates")
+    server.fault = lambda _method, _parameters: Fault("hang before")
+    async with asyncio.timeout(60):
+        await line.root.start(watch=False)
+        while not server.requests:  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0.01)
+        await line.root.stop()
+    assert line.root.tasks == []
+
+
 async def test_the_loop_lives_through_every_failure(
     line: Line, server: TelegramServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.support.telegram_server import Fault
-
     line.poller._retry = RetryPolicy(attempts=2**31, first=0.001, longest=0.002)
     faults = ["500", "429", "401", "drop before", "drop after", "half", "502"]
     server.faulty = ("getUpdates", "getMe")
