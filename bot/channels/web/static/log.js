@@ -135,14 +135,12 @@ export class Log {
     line?.remove();
   }
 
-  /** Choices can be tapped while nothing was said after them and no newer ones were offered. */
+  /** Choices can be tapped until the citizen says something after them. */
   #choices() {
     let open = true;
     for (const node of [...this.#list.children].reverse()) {
       if (node.classList.contains('in')) open = false;
-      const buttons = node.querySelectorAll('.choices button');
-      for (const button of buttons) button.disabled = !open;
-      if (buttons.length) open = false;
+      for (const button of node.querySelectorAll('.choices button')) button.disabled = !open;
     }
   }
 

@@ -101,7 +101,11 @@ async function acknowledge() {
 }
 
 function showState({ mode, waiting }) {
-  byId('staff').hidden = mode !== 'human';
+  const human = mode === 'human';
+  byId('staff').hidden = !human;
+  // What is tapped then would be a message to the member of staff.
+  if (human && document.activeElement === byId('topics')) composer.focus();
+  byId('topics').hidden = human;
   byId('typing').hidden = !waiting;
   log.settle();
 }
@@ -150,6 +154,7 @@ words.onLanguage(() => {
 byId('switch').addEventListener('click', () => {
   words.setLanguage(words.currentLanguage() === 'ar' ? 'en' : 'ar');
 });
+byId('topics').addEventListener('click', () => say(words.word('topics'), 'menu'));
 setUpMenu(forget);
 
 addEventListener('online', hurry);

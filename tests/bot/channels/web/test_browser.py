@@ -208,6 +208,51 @@ async def test_language_and_mode(house: Any, page: Page) -> None:
     await expect(page.get_by_placeholder("Write your message here")).to_be_visible()
 
 
+async def test_topics_are_a_tap_or_a_key_away(house: Any, page: Page) -> None:
+    await page.get_by_role("button", name="الموضوعات").click()
+    await expect(page.locator(".message.in.received")).to_have_count(1)
+    conversation = await conversation_of(house)
+    await house.answer(
+        conversation,
+        "اختر الموضوع الذي تسأل عنه.",
+        choices=(Choice("menu:a", "إقامة الزائرين وتم…", "إقامة الزائرين وتمديدها"),),
+    )
+    await house.answer(conversation, "وبقي طلبك.", choices=(Choice("yes:1", "نعم، أرسل"),))
+    await house.send_all()
+    # What was said in one turn can be tapped, all of it, and the whole title is read.
+    rows = page.locator(".choices button")
+    await expect(rows).to_have_count(2)
+    await expect(rows.nth(0)).to_contain_text("إقامة الزائرين وتمديدها")
+    assert [await rows.nth(n).is_enabled() for n in range(2)] == [True, True]
+    await rows.nth(0).focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".message.in.received")).to_have_count(2)
+    assert [await rows.nth(n).is_enabled() for n in range(2)] == [False, False]
+    await page.get_by_role("button", name="English").click()
+    topics = page.get_by_role("button", name="Topics")
+    await topics.focus()
+    await page.keyboard.press("Space")
+    await expect(page.locator(".message.in.received")).to_have_count(3)
+    assert await inbox_texts(house) == [
+        ("الموضوعات", "menu"),
+        ("إقامة الزائرين وتم…", "menu:a"),
+        ("Topics", "menu"),
+    ]
+
+
+async def test_topics_are_not_offered_while_a_human_speaks(house: Any, page: Page) -> None:
+    await write(page, "أريد موظفًا")
+    await expect(page.locator(".message.in.received")).to_have_count(1)
+    topics = page.get_by_role("button", name="الموضوعات")
+    await topics.focus()
+    conversation = await conversation_of(house)
+    await house.set_mode(conversation, "human")
+    await expect(topics).to_be_hidden()
+    await expect(page.get_by_label("رسالتك")).to_be_focused()  # the focus is not lost
+    await house.set_mode(conversation, "bot")
+    await expect(topics).to_be_visible()
+
+
 async def test_a_new_conversation_forgets_the_old_on_this_device(house: Any, page: Page) -> None:
     await write(page, "قديم")
     await expect(page.locator(".message.in.received")).to_have_count(1)
