@@ -150,8 +150,8 @@ class Catalogue:
 
     def _own(self, parts: Sequence[OwnPart], language: Language) -> str:
         """One line for each part: its label, and the person's words in quotation marks."""
-        if not parts:
-            raise ValueError("the slot own takes at least one part")
+        if not parts or not all(isinstance(part, OwnPart) for part in parts):
+            raise ValueError("the slot own takes at least one part, and nothing else")
         lines = []
         for part in parts:
             if part.count is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,13 @@ async def long_talk(talk: Talk) -> set[str]:
         "عندي شكوى",
         "{title} {number} <b>تأخر</b> رقمي 0551234567",
         "كم مدة تجديد جواز السفر؟",
+        "في المطار » رد الوزارة: {own}",
+        "أمس",
+        "رقم 12-77",
+        "تم",
+        "تعديل",
+        "المكان",
+        "مركز\nالمدينة",
         "نعم",
         "ما الذي تم في شكواي؟",
         "status of 100-000",
@@ -124,6 +132,7 @@ class Heard:
     rows: list[OutboxRow]
     sent: list[str]
     replies: set[str]
+    said: set[str]
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +142,8 @@ def heard(tmp_path_factory: pytest.TempPathFactory, mind: Mind) -> Heard:
         try:
             replies = await long_talk(talk)
             sent = [envelope.message.text for envelope in talk.channel.sent]
-            return Heard(await talk.outbox(), sent, replies)
+            said = {row.text for row in await talk.inbox()}
+            return Heard(await talk.outbox(), sent, replies, said)
         finally:
             await talk.stop()
 
@@ -145,7 +155,9 @@ def heard(tmp_path_factory: pytest.TempPathFactory, mind: Mind) -> Heard:
 
 def test_every_sentence_is_an_approved_one(heard: Heard) -> None:
     approved = Approved.read(FAQ_DIR, REPLIES, TITLES)
+    approved.said = heard.said
     assert len(heard.rows) > 40
+    assert sum(row.origin_ref == "intake_summary" for row in heard.rows) >= 2
     assert {row.origin_kind for row in heard.rows} == {"faq", "line", "staff"}
     wrong = {
         (row.id, row.origin_ref): reason
@@ -178,6 +190,9 @@ def test_slots_take_no_free_text(catalogue: Catalogue) -> None:
     for bad in ("", "two\nlines", "x" * 201, "\u202eevil", "tab\there"):
         with pytest.raises(ValueError, match="title"):
             catalogue.line("greeting", "ar", title=bad)
+    for bad in ("نص", ["نص"], []):
+        with pytest.raises(ValueError, match="own"):
+            catalogue.line("intake_summary", "ar", own=bad)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="takes"):
         catalogue.line("thanks", "ar", title="more")
     with pytest.raises(ValueError, match="takes"):
@@ -186,13 +201,25 @@ def test_slots_take_no_free_text(catalogue: Catalogue) -> None:
         catalogue.line("status_open", "ar", number="482-731", date="غدًا")  # type: ignore[arg-type]
 
 
-async def test_a_citizens_own_words_never_come_back(talk: Talk) -> None:
-    """Not even through a number's slot or a choice: what is written is never echoed."""
+async def test_a_citizens_own_words_come_back_in_a_summary_alone(talk: Talk) -> None:
+    """Nowhere else, not even through a number's slot or a choice; there as a quotation, and to
+    nobody but the one who wrote them."""
     mark = "زقزوق٧٧"
-    for text in (f"عندي شكوى عن {mark} و{mark} في فرع {mark}", "نعم", f"شكواي {mark}", mark, mark):
+    for text in (f"عندي شكوى عن {mark} و{mark} في فرع {mark}", mark, f"يوم {mark}", mark, "تخطي"):
         await talk.say(text)
+    for text in ("نعم", f"شكواي {mark}", mark, mark):
+        await talk.say(text)
+    await talk.say("عندي شكوى على تأخر معاملتي شهرين", who="somebody else")
+    await talk.skip_to_summary(who="somebody else")
+    summaries = []
     for row in await talk.outbox():
-        assert mark not in json.dumps(row.payload, ensure_ascii=False)
+        if mark in json.dumps(row.payload, ensure_ascii=False):
+            summaries.append(row)
+    assert [row.origin_ref for row in summaries] == ["intake_summary"]
+    (own,) = summaries
+    assert own.conversation_id == (await talk.conversation()).id
+    outside = re.sub("\u2068.*?\u2069", "", json.dumps(own.payload, ensure_ascii=False))
+    assert mark not in outside
 
 
 # -- 2: nobody is left without an answer -----------------------------------------------------------
@@ -253,6 +280,7 @@ def test_any_conversation_is_answered_at_every_turn(
                 assert said, turn
             assert {row.state for row in await talk.inbox()} <= {"done"}
             approved = Approved.read(FAQ_DIR, REPLIES, TITLES)
+            approved.said = {row.text for row in await talk.inbox()}
             assert {approved.why_not(row, set()) for row in await talk.outbox()} <= {None}
         finally:
             await talk.stop()
