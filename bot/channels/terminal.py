@@ -17,7 +17,8 @@ TERMINAL = "terminal"
 
 
 class TerminalChannel(Unlimited):
-    """Prints what is said to the citizen of one address, and remembers the choices offered."""
+    """Prints what is said to the citizen of one address, and remembers the choices offered since
+    they last typed; these are numbered through, whatever messages they stand in."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
@@ -30,25 +31,27 @@ class TerminalChannel(Unlimited):
 
     async def send(self, envelope: Envelope) -> Delivery:
         """Print the message with its choices numbered."""
-        self._write(render(envelope.message))
-        self._choices = tuple(choice.value for choice in envelope.message.choices)
+        self._write(render(envelope.message, first=len(self._choices) + 1))
+        self._choices += tuple(choice.value for choice in envelope.message.choices)
         return Delivery()
 
-    def choice_for(self, typed: str) -> str | None:
-        """The value of the choice whose number was typed, or None."""
-        if typed.isdecimal() and 1 <= int(typed) <= len(self._choices):
-            return self._choices[int(typed) - 1]
+    def take_choice(self, typed: str) -> str | None:
+        """The value of the choice whose number was typed, or None. What comes next is numbered
+        anew."""
+        choices, self._choices = self._choices, ()
+        if typed.isdecimal() and len(typed) <= 4 and 1 <= int(typed) <= len(choices):
+            return choices[int(typed) - 1]
         return None
 
 
-def render(message: OutboundMessage) -> str:
-    """A message as lines of a terminal. Control characters, which could steer the terminal, do
-    not pass."""
+def render(message: OutboundMessage, first: int = 1) -> str:
+    """A message as lines of a terminal, its choices numbered from `first`. Control characters,
+    which could steer the terminal, do not pass."""
     lines = [_plain(message.text)]
     lines += [f"  ({link.label}) {link.url}" for link in message.links]
     lines += [
         f"  [{number}] {choice.description or choice.label}"
-        for number, choice in enumerate(message.choices, start=1)
+        for number, choice in enumerate(message.choices, start=first)
     ]
     return "\n".join(lines)
 

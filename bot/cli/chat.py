@@ -25,7 +25,8 @@ _LOOK = 0.03
 def chat(
     new: Annotated[bool, typer.Option("--new", help="Begin a new conversation.")] = False,
 ) -> None:
-    """Talk to Natiq here. Type a question, or the number of a choice; Ctrl+D ends."""
+    """Talk to Natiq here. Type a question, the number of a choice, or a command such as /menu;
+    Ctrl+D ends."""
     settings = settings_and_logs("error")
     if new:
         (settings.data_dir / "terminal.id").unlink(missing_ok=True)
@@ -39,7 +40,7 @@ async def _chat(settings: Settings) -> None:
     await root.start(watch=False)
     if settings.sample:
         say("وزارة نموذجية خيالية. This is a fictional sample ministry.")
-    say("اكتب سؤالك، أو رقم أحد الخيارات. Ctrl+D للخروج.\n")
+    say("اكتب سؤالك، أو رقم أحد الخيارات، أو ‎/menu‎ لقائمة الموضوعات. Ctrl+D للخروج.\n")
     try:
         while True:
             line = await asyncio.to_thread(_read_line)
@@ -54,7 +55,7 @@ async def _chat(settings: Settings) -> None:
                     external_id=uuid.uuid4().hex,
                     address=address,
                     text=text,
-                    choice=channel.choice_for(text),
+                    choice=channel.take_choice(text),
                 )
             )
             await _settle(root, accepted.conversation_id)
