@@ -59,7 +59,8 @@ def check_message(message: Any) -> str:
         raise Wrong(100, "(#100) recipient_type must be individual or group")
     if not _filled(message.get("to")) and not _filled(message.get("recipient")):
         raise Wrong(100, "The parameter to is required.")
-    kind = message.get("type", "text")
+    # A published example has no type, so it is told by what is there.
+    kind = message.get("type") or next((kind for kind in _KINDS if kind in message), "text")
     if kind not in _KINDS:
         raise Wrong(100, f"(#100) Param type must be one of {_KINDS}")
     content = message.get(kind)

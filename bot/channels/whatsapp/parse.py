@@ -144,7 +144,7 @@ def read_status(status: Json, vault: Vault) -> Receipt | Silent:
     Raises:
         UnreadableError: it has no id.
     """
-    if status.get("recipient_type") == "group":
+    if status.get("recipient_type") == "group" or status.get("group_id"):
         return Silent("group")
     state = _STATES.get(str(status.get("status") or ""))
     if state is None:

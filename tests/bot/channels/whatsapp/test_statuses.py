@@ -81,10 +81,15 @@ async def test_a_status_that_comes_before_our_own_commit_is_not_lost(ministry, g
 async def test_statuses_of_others_and_unknown_words_are_counted(ministry, counted) -> None:
     message_id, _ = await said(ministry)
     group = {**status(message_id, "read"), "recipient_type": "group"}
+    other_group = {**status(message_id, "read"), "group_id": "Y2FwaV9ncm91cDox"}
     answer = await ministry.tell(
-        status("wamid.not-ours", "read"), status(message_id, "warning"), group, {"status": "read"}
+        status("wamid.not-ours", "read"),
+        status(message_id, "warning"),
+        group,
+        other_group,
+        {"status": "read"},
     )
     assert answer.status_code == 200
     assert await state_of(ministry) == ("sent", None)
     words = ("status_read", "status_unknown", "group", "unreadable")
-    assert [counted(word) for word in words] == [1, 1, 1, 1]
+    assert [counted(word) for word in words] == [1, 1, 2, 1]
