@@ -14,6 +14,8 @@ import pytest
 from actions.answering import AnsweredMeanwhileError, BeingAnsweredError
 from actions.silence import Silence
 from core.errors import ConflictError
+from core.messages import Media
+from tests.support import files
 from tests.support.minds import URGENT, answer, entry, scripted_mind
 from tests.support.talk import Talk, refs
 
@@ -201,3 +203,37 @@ async def test_crossing_replies_name_what_happened(both: tuple[Talk, Talk]) -> N
     with pytest.raises(AnsweredMeanwhileError):
         await there.root.tickets.reply(number, "الثاني", omar, seen=0)
     assert await there.root.tickets.reply(number, "الثاني", omar, seen=first) > first
+
+
+async def test_a_file_is_fetched_kept_or_refused_once(both: tuple[Talk, Talk]) -> None:
+    here, there = both
+    await opened(here)
+    for one in both:
+        one.channel.files |= {"good": files.JPEG, "bad": b"<html>"}
+    for ref in ("good", "bad") * 3:
+        assert refs(await here.send(Media("image", ref))) == ["attached_to_ticket"]
+    await asyncio.gather(here.fetch(), there.fetch(), here.fetch(), there.fetch())
+    states = sorted(row.state for row in await here.attachments())
+    assert states == ["kept"] * 3 + ["refused"] * 3
+    assert len(here.channel.fetched) + len(there.channel.fetched) == 6
+    assert len(here.stored()) == 3
+    said = [*await here.deliver(), *await there.deliver()]
+    assert refs(said) == ["attachment_refused"] * 3
+    number = (await here.tickets())[0].number
+    seen = await there.root.attachments.of_ticket(number)
+    assert len(seen) == 6
+    kept = next(one for one in seen if one.state == "kept")
+    assert (await there.root.attachments.open(number, kept.id))[1].read_bytes() == files.JPEG
+
+
+async def test_a_dropped_file_leaves_the_disk_whoever_removes_it(both: tuple[Talk, Talk]) -> None:
+    here, there = both
+    here.channel.files["good"] = files.JPEG
+    await here.tap("complaint")
+    await here.send(Media("image", "good"))
+    await here.fetch()
+    assert len(there.stored()) == 1
+    await here.say("إلغاء")
+    await asyncio.gather(here.fetch(), there.fetch())
+    assert there.stored() == []
+    assert [row.state for row in await there.attachments()] == ["discarded"]
