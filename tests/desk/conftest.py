@@ -145,10 +145,9 @@ class Browser:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(sqlite_address: str, tmp_path: Path) -> AsyncIterator[House]:
     """The house, empty of people."""
-    db = Database(f"sqlite+aiosqlite:///{tmp_path / 'natiq.db'}")
-    await db.migrate()
+    db = Database(sqlite_address)
     clock, wakeup = MovableClock(), LocalWakeup()
     contacts = Contacts(Vault(KEY))
     outbox = Outbox(db, contacts, clock)
