@@ -1,5 +1,5 @@
-"""Who has a conversation: a human, for one ticket, or the bot. In the caller's transaction, with
-the conversation's row locked."""
+"""A ticket and its conversation, locked together; and who has the conversation: a human, for one
+ticket, or the bot. Everything runs in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -8,12 +8,40 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from actions.ticket_views import CLOSED
+from actions.ticket_views import CLOSED, no_ticket
 from core import conversations
 from core.db.tables import ConversationRow, OutboxRow, TicketRow
+from core.errors import ConflictError
 
 #: The lines that say that the bot is back after a silence.
 SILENCE_LINES = ("human_silent_answered", "human_silent_waiting")
+
+
+async def locked(
+    session: AsyncSession, number: str, held: ConversationRow | None = None
+) -> tuple[TicketRow, ConversationRow]:
+    """The ticket with this number (as it is stored) and the conversation where it is, both locked:
+    the conversation first, because a citizen's turn locks it first. `held` is a conversation that
+    is locked already.
+
+    Raises:
+        NotFoundError: there is no such ticket. ConflictError: it is being moved again and again.
+    """
+    query = select(TicketRow).where(TicketRow.number == number)
+    query = query.execution_options(populate_existing=True)
+    for _ in range(5):
+        row = await session.scalar(query)
+        if row is None:
+            raise no_ticket(number)
+        place = row.conversation_id
+        if held is not None and held.id == place:
+            conversation = held
+        else:
+            conversation = await conversations.load(session, place, lock=True)
+        row = (await session.scalars(query.with_for_update())).one()
+        if row.conversation_id == place:
+            return row, conversation
+    raise ConflictError(f"Ticket {number} is being moved. Try again.")
 
 
 async def to_human(

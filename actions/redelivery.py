@@ -90,8 +90,13 @@ class Redelivery:
             ConflictError: the message did not fail, or its failure is settled already.
         """
         async with self._db.write() as session:
+            # Whoever else writes to this conversation waits, so that the order holds. It is locked
+            # before the ticket, as a citizen's turn locks them.
+            of_ticket = TicketRow.number == numbers.normalise(number)
+            place = await session.scalar(select(TicketRow.conversation_id).where(of_ticket))
+            if place is not None:
+                await conversations.load(session, place, lock=True)
             ticket, failed = await self._failed(session, number, outbox_id)
-            # Whoever else writes to this conversation waits, so that the order holds.
             conversation = await conversations.load(session, ticket.conversation_id, lock=True)
             message = OutboundMessage.from_payload(failed.payload)
             new_id = await self._outbox.put(

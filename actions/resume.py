@@ -23,8 +23,7 @@ from core import conversations, metrics
 from core.catalogue import Catalogue
 from core.clock import Clock, utc_now
 from core.crypto import Vault
-from core.db.tables import ConversationRow, InboxRow, LoginAttemptRow, TicketRow
-from core.errors import ConflictError
+from core.db.tables import InboxRow, LoginAttemptRow, TicketRow
 from core.logs import get_logger
 from core.messages import OutboundMessage
 from core.queues.outbox import Outbox
@@ -151,7 +150,7 @@ class Resume:
 
     async def _bring(self, turn: Turn, row: InboxRow, number: str) -> None:
         session, here, now = turn.session, turn.conversation, self._clock()
-        ticket, former = await _locked(session, number, here)
+        ticket, former = await handing.locked(session, number, here)
         again: list[moving.Again] = []
         if former.id != here.id:
             again = await moving.move(session, ticket, former, here, now)
@@ -195,24 +194,6 @@ class Resume:
             .values(text=codes.blank(row.text))
             .execution_options(synchronize_session=False)
         )
-
-
-async def _locked(
-    session: AsyncSession, number: str, here: ConversationRow
-) -> tuple[TicketRow, ConversationRow]:
-    """The ticket and the conversation where it is, which is locked first, as staff lock them.
-    `here` is locked already."""
-    query = select(TicketRow).where(TicketRow.number == number)
-    query = query.execution_options(populate_existing=True)
-    for _ in range(5):
-        place = (await session.scalars(query)).one().conversation_id
-        former = here
-        if place != here.id:
-            former = await conversations.load(session, place, lock=True)
-        ticket = (await session.scalars(query.with_for_update())).one()
-        if ticket.conversation_id == place:
-            return ticket, former
-    raise ConflictError("the ticket is being moved")
 
 
 async def _free_at(session: AsyncSession, key: str, limit: int) -> datetime | None:

@@ -27,7 +27,7 @@ from actions.ticket_views import (
     make_found,
     no_ticket,
 )
-from core import conversations, metrics
+from core import metrics
 from core.catalogue import Catalogue
 from core.clock import Clock, utc_now
 from core.crypto import Vault
@@ -180,7 +180,7 @@ class Tickets(TicketViews):
                 "take. Shorten it or send it in two replies. Nothing was sent."
             )
         async with self._db.write() as session:
-            row, conversation = await self._ticket_and_conversation(session, number)
+            row, conversation = await handing.locked(session, numbers.normalise(number))
             if seen is not None:
                 former = await answering.same_reply(session, row, text, staff_id, seen)
                 if former is not None:
@@ -224,7 +224,9 @@ class Tickets(TicketViews):
         number, now = numbers.normalise(number), self._clock()
         async with self._db.write() as session:
             taken = await answering.begin(session, number, staff_id, now, take_over=take_over)
-            row = await self._find(session, number)
+            row = await session.scalar(select(TicketRow).where(TicketRow.number == number))
+            if row is None:
+                raise no_ticket(number)
             _refuse_closed(row)
             writing = await answering.now_by(session, row, staff_id, now)
         if taken:
@@ -265,7 +267,7 @@ class Tickets(TicketViews):
         if not text.strip():
             raise InputError("The note is empty.")
         async with self._db.write() as session:
-            row, _ = await self._ticket_and_conversation(session, number)
+            row, _ = await handing.locked(session, numbers.normalise(number))
             self._record(session, row, "note", staff_id, text.strip())
         await self._wakeup.wake(DESK)
 
@@ -300,7 +302,7 @@ class Tickets(TicketViews):
             NotFoundError: no such ticket. ConflictError: it is not closed.
         """
         async with self._db.write() as session:
-            row, conversation = await self._ticket_and_conversation(session, number)
+            row, conversation = await handing.locked(session, numbers.normalise(number))
             if row.state != CLOSED:
                 raise ConflictError(f"Ticket {row.number} is not closed.")
             row.state = OPEN
@@ -317,30 +319,9 @@ class Tickets(TicketViews):
     async def _open_ticket(
         self, session: AsyncSession, number: str
     ) -> tuple[TicketRow, ConversationRow]:
-        row, conversation = await self._ticket_and_conversation(session, number)
+        row, conversation = await handing.locked(session, numbers.normalise(number))
         _refuse_closed(row)
         return row, conversation
-
-    async def _ticket_and_conversation(
-        self, session: AsyncSession, number: str
-    ) -> tuple[TicketRow, ConversationRow]:
-        """Both locked, the conversation first, as a citizen's turn locks them; again when the
-        ticket moved to another conversation in between."""
-        for _ in range(5):
-            place = (await self._find(session, number)).conversation_id
-            conversation = await conversations.load(session, place, lock=True)
-            row = await self._find(session, number, lock=True)
-            if row.conversation_id == place:
-                return row, conversation
-        raise ConflictError(f"Ticket {number[:20]} is being moved. Try again.")
-
-    async def _find(self, session: AsyncSession, number: str, *, lock: bool = False) -> TicketRow:
-        query = select(TicketRow).where(TicketRow.number == numbers.normalise(number))
-        query = query.with_for_update() if lock else query
-        row = await session.scalar(query.execution_options(populate_existing=True))
-        if row is None:
-            raise no_ticket(number)
-        return row
 
     async def _tell(
         self, session: AsyncSession, row: TicketRow, conversation: ConversationRow, line: str
