@@ -7,12 +7,11 @@ is told until one of the two is done.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
-from actions import numbers
-from core import conversations
+from actions import handing, numbers
+from actions.undelivered import DROPPED, RESENT
 from core.clock import Clock, utc_now
 from core.db.engine import Database
 from core.db.tables import OutboxRow, TicketEventRow, TicketRow
@@ -23,52 +22,6 @@ from core.queues.outbox import Outbox
 from core.wakeup import DESK, OUTBOX, Wakeup, conversation_topic
 
 log = get_logger(__name__)
-
-#: Kinds of ticket events that settle a failed delivery; their `outbox_id` is the failed row.
-RESENT, DROPPED = "resent", "dropped"
-
-#: Written as a literal, so that both databases see that the index of failed rows fits.
-_FAILED: ColumnElement[str] = literal_column("'failed'")
-
-
-def undelivered() -> ColumnElement[bool]:
-    """Whether an outbox row is a ticket's message that was given up, and nobody settled it yet.
-    For queries over `OutboxRow`."""
-    settled = (
-        select(TicketEventRow.id)
-        .where(
-            TicketEventRow.ticket_id == OutboxRow.ticket_id,
-            TicketEventRow.outbox_id == OutboxRow.id,
-            TicketEventRow.kind.in_((RESENT, DROPPED)),
-        )
-        .correlate(OutboxRow)
-    )
-    return (OutboxRow.state == _FAILED) & OutboxRow.ticket_id.is_not(None) & ~settled.exists()
-
-
-def written_by(staff_id: int) -> ColumnElement[bool]:
-    """Whether an outbox row is (a part of) a reply that this member of staff wrote. The parts of
-    one reply, and what was sent again, share its correlation."""
-    last_part = aliased(OutboxRow)
-    reply = (
-        select(TicketEventRow.id)
-        .join(last_part, last_part.id == TicketEventRow.outbox_id)
-        .where(
-            TicketEventRow.ticket_id == OutboxRow.ticket_id,
-            TicketEventRow.kind == "reply",
-            TicketEventRow.staff_id == staff_id,
-            last_part.correlation == OutboxRow.correlation,
-        )
-        .correlate(OutboxRow)
-    )
-    return (OutboxRow.origin_kind == "staff") & reply.exists()
-
-
-async def count_undelivered(session: AsyncSession, staff_id: int) -> int:
-    """How many messages that this member of staff wrote did not reach the citizen, and wait to be
-    sent again or noted."""
-    query = select(func.count()).select_from(OutboxRow)
-    return await session.scalar(query.where(undelivered(), written_by(staff_id))) or 0
 
 
 class Redelivery:
@@ -90,14 +43,10 @@ class Redelivery:
             ConflictError: the message did not fail, or its failure is settled already.
         """
         async with self._db.write() as session:
-            # Whoever else writes to this conversation waits, so that the order holds. It is locked
-            # before the ticket, as a citizen's turn locks them.
-            of_ticket = TicketRow.number == numbers.normalise(number)
-            place = await session.scalar(select(TicketRow.conversation_id).where(of_ticket))
-            if place is not None:
-                await conversations.load(session, place, lock=True)
-            ticket, failed = await self._failed(session, number, outbox_id)
-            conversation = await conversations.load(session, ticket.conversation_id, lock=True)
+            # The lock on the conversation keeps the order of what is said in it; that on the ticket
+            # keeps two colleagues from settling the same failure.
+            ticket, conversation = await handing.locked(session, numbers.normalise(number))
+            failed = await self._failed(session, ticket, outbox_id)
             message = OutboundMessage.from_payload(failed.payload)
             new_id = await self._outbox.put(
                 session,
@@ -120,20 +69,15 @@ class Redelivery:
             NotFoundError, ConflictError: as `send_again`.
         """
         async with self._db.write() as session:
-            ticket, _ = await self._failed(session, number, outbox_id)
+            ticket, _ = await handing.locked(session, numbers.normalise(number))
+            await self._failed(session, ticket, outbox_id)
             self._record(session, ticket, DROPPED, staff_id, outbox_id)
         await self._wakeup.wake(DESK)
 
-    async def _failed(
-        self, session: AsyncSession, number: str, outbox_id: int
-    ) -> tuple[TicketRow, OutboxRow]:
-        # The lock on the ticket keeps two colleagues from settling the same failure.
-        ticket = await session.scalar(
-            select(TicketRow).where(TicketRow.number == numbers.normalise(number)).with_for_update()
-        )
+    async def _failed(self, session: AsyncSession, ticket: TicketRow, outbox_id: int) -> OutboxRow:
         row = await session.get(OutboxRow, outbox_id)
-        if ticket is None or row is None or row.ticket_id != ticket.id:
-            raise NotFoundError(f"There is no such message on ticket {number[:20]}.")
+        if row is None or row.ticket_id != ticket.id:
+            raise NotFoundError(f"There is no such message on ticket {ticket.number}.")
         if row.state != "failed":
             raise ConflictError("The message did not fail.")
         settled = await session.scalar(
@@ -147,7 +91,7 @@ class Redelivery:
         )
         if settled is not None:
             raise ConflictError("The failed message was settled already.")
-        return ticket, row
+        return row
 
     def _record(
         self,

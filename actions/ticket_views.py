@@ -13,7 +13,9 @@ from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from actions import numbers, redelivery
+from actions import numbers
+from actions.undelivered import undelivered as is_undelivered
+from actions.undelivered import written_by
 from core import conversations
 from core.clock import Clock, utc_now
 from core.conversations import Utterance
@@ -243,10 +245,10 @@ def _is_undelivered(staff_id: int | None) -> ColumnElement[bool]:
     """Whether a message of the ticket was given up and nobody settled it yet; with a staff id, one
     that they wrote."""
     failed = select(OutboxRow.id).where(
-        OutboxRow.ticket_id == TicketRow.id, redelivery.undelivered()
+        OutboxRow.ticket_id == TicketRow.id, is_undelivered()
     )
     if staff_id is not None:
-        failed = failed.where(redelivery.written_by(staff_id))
+        failed = failed.where(written_by(staff_id))
     return failed.correlate(TicketRow).exists()
 
 

@@ -11,8 +11,8 @@ from datetime import datetime
 
 from sqlalchemy import func, or_, select
 
-from actions.redelivery import count_undelivered, undelivered
 from actions.tickets import CLOSED, Ticket
+from actions.undelivered import count_undelivered, undelivered
 from core.clock import Clock
 from core.db.engine import Database
 from core.db.tables import (

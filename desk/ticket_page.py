@@ -16,8 +16,8 @@ from starlette.responses import RedirectResponse, Response
 
 from actions import numbers
 from actions.attachments import Attachment
-from actions.redelivery import DROPPED, RESENT
 from actions.tickets import MAX_REPLY, TicketView
+from actions.undelivered import DROPPED, RESENT
 from core.conversations import Utterance
 from desk.auth import Visitor
 from desk.deps import BASE, DeskDeps

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from sqlalchemy import select, update
 
-from actions.redelivery import Redelivery, count_undelivered, undelivered
+from actions.redelivery import Redelivery
+from actions.undelivered import count_undelivered, undelivered
 from core.db.tables import OutboxRow
 from core.errors import ConflictError, NotFoundError
 from tests.support.talk import Talk
