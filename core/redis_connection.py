@@ -148,15 +148,19 @@ class RedisConnection:
         try:
             listener = self._listener()
             subscription = listener.pubsub()
-            await asyncio.wait_for(subscription.subscribe(channel), self._timeout)
+            cancelled = _cancellations()
+            async with asyncio.timeout(self._timeout):
+                await subscription.subscribe(channel)
             asked = False
             while True:
+                _honour(cancelled)
                 message = await subscription.get_message(timeout=self._silence)
                 if message is None:
                     if asked:
                         raise TimeoutError("the subscription is silent")
                     asked = True
-                    await asyncio.wait_for(subscription.ping(), self._timeout)
+                    async with asyncio.timeout(self._timeout):
+                        await subscription.ping()
                     continue
                 asked = False
                 if message["type"] == "subscribe":
@@ -181,6 +185,7 @@ class RedisConnection:
             if self._clock() < self._rests_until:
                 raise RedisDown("resting")
             self._rests_until = self._clock() + REST  # the others rest while this one tries
+        cancelled = _cancellations()
         try:
             async with asyncio.timeout(within):
                 answer = await work()
@@ -192,6 +197,8 @@ class RedisConnection:
             raise RedisRefused(code) from None
         except Exception as error:
             raise self._failed(error) from None
+        finally:
+            _honour(cancelled)
         self._answers()
         return answer
 
@@ -273,6 +280,19 @@ class RedisConnection:
 #: Errors that belong to a conversation with Redis and say nothing against its health: an unknown
 #: script or group, a group that exists already, and a read that ended with its key or server role.
 _ORDINARY = frozenset({"NOSCRIPT", "NOGROUP", "BUSYGROUP", "UNBLOCKED"})
+
+
+def _cancellations() -> int:
+    """How often the running task was asked to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
+
+
+def _honour(before: int) -> None:
+    """End the task if that was asked since: before Python 3.12 `asyncio.wait_for`, which the client
+    sends with, may swallow it (python/cpython issue 86296), and a loop would go on for ever."""
+    if _cancellations() > before:
+        raise asyncio.CancelledError
 
 
 def _code(error: ResponseError) -> str:

@@ -37,22 +37,26 @@ class RedisWakeup:
             metrics.REDIS_MISSES.labels("wake").inc()
 
     async def wait(self, topic: str, seconds: float) -> bool:
-        """See `Wakeup.wait`. While Redis is down it lasts the whole time and returns False."""
+        """See `Wakeup.wait`. While Redis is down it lasts its whole time and returns False; when
+        Redis is back within it, True, since hints may have been lost."""
         loop = asyncio.get_running_loop()
         ends = loop.time() + seconds
+        failed = False
         while True:
+            left = max(0.0, ends - loop.time())
             try:
-                return await self._read(self._key(topic), max(0.0, ends - loop.time()))
+                return await self._read(self._key(topic), 0.0 if failed else left) or failed
             except RedisDown:
                 metrics.REDIS_MISSES.labels("wait").inc()
+            failed = True
             left = ends - loop.time()
-            if left <= 0:
-                return False
-            await asyncio.sleep(min(left, REST))
+            if left > 0:
+                await asyncio.sleep(min(left, REST))
             if left <= REST:
                 return False
 
     async def _read(self, key: str, seconds: float) -> bool:
+        had_group = key in self._met
         # BLOCK 0 would mean for ever.
         block = ("BLOCK", max(1, round(seconds * 1000))) if seconds > 0 else ()
         # What is read counts as handled (NOACK): if its reader dies, that costs a poll interval.
@@ -65,7 +69,7 @@ class RedisWakeup:
             if error.code not in ("NOGROUP", "UNBLOCKED"):
                 raise
             await self._make_group(key)
-            if key in self._met:
+            if had_group:
                 return True  # Redis was flushed or exchanged, and hints with it: better look
             self._met.add(key)
             return await self._read(key, seconds)

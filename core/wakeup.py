@@ -58,7 +58,8 @@ class LocalWakeup:
         event = asyncio.Event()
         self._waiting[topic].add(event)
         try:
-            await asyncio.wait_for(event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await event.wait()
         except TimeoutError:
             return False
         finally:
