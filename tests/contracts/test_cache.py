@@ -9,7 +9,7 @@ import pytest
 from core.cache import LARGEST, Cache, LocalCache
 from core.redis_cache import RedisCache
 from core.redis_connection import RedisConnection
-from tests.support.redis_server import namespace
+from tests.support.redis_server import PATIENCE, namespace
 from tests.support.waiting import eventually
 
 HOUR = 3600.0
@@ -20,7 +20,9 @@ async def cache(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
     if request.param == "local":
         yield LocalCache()
         return
-    connection = RedisConnection(request.getfixturevalue("redis_url"), namespace=namespace())
+    connection = RedisConnection(
+        request.getfixturevalue("redis_url"), namespace=namespace(), timeout=PATIENCE
+    )
     yield RedisCache(connection)
     await connection.close()
 

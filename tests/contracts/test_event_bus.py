@@ -13,7 +13,7 @@ from core.bus import EventBus, JoinedWakeup, LocalEventBus
 from core.redis_bus import RedisEventBus
 from core.redis_connection import RedisConnection
 from core.wakeup import DESK, INBOX, LocalWakeup, conversation_topic
-from tests.support.redis_server import namespace
+from tests.support.redis_server import PATIENCE, namespace
 from tests.support.waiting import eventually
 
 LONG = 60.0
@@ -45,7 +45,7 @@ async def buses(request: pytest.FixtureRequest) -> AsyncIterator[Buses]:
     async with AsyncExitStack() as stack:
         made = []
         for _ in range(2):
-            connection = RedisConnection(url, namespace=name)
+            connection = RedisConnection(url, namespace=name, timeout=PATIENCE)
             stack.push_async_callback(connection.close)
             made.append(RedisEventBus(connection))
             stack.push_async_callback(made[-1].close)

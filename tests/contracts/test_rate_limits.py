@@ -14,7 +14,7 @@ from core.messages import Pace
 from core.rates import LocalRateLimits, RateLimits
 from core.redis_connection import RedisConnection
 from core.redis_rates import RedisRateLimits
-from tests.support.redis_server import namespace
+from tests.support.redis_server import PATIENCE, namespace
 from tests.support.waiting import eventually
 
 #: A window that does not end while a test runs, in seconds.
@@ -34,7 +34,7 @@ async def process(request: pytest.FixtureRequest, vault: Vault) -> AsyncIterator
     async with AsyncExitStack() as stack:
 
         def one_more() -> RateLimits:
-            connection = RedisConnection(url, namespace=name)
+            connection = RedisConnection(url, namespace=name, timeout=PATIENCE)
             stack.push_async_callback(connection.close)
             return RedisRateLimits(connection, vault)
 

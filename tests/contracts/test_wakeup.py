@@ -11,7 +11,7 @@ from core.bus import JoinedWakeup, LocalEventBus
 from core.redis_connection import RedisConnection
 from core.redis_wakeup import RedisWakeup
 from core.wakeup import ATTACHMENTS, INBOX, OUTBOX, LocalWakeup, Wakeup
-from tests.support.redis_server import namespace
+from tests.support.redis_server import PATIENCE, namespace
 from tests.support.waiting import eventually
 
 #: So long that only a wake-up can end the wait, in seconds.
@@ -26,7 +26,9 @@ async def wakeup(request: pytest.FixtureRequest) -> AsyncIterator[Wakeup]:
     elif request.param == "joined":
         yield JoinedWakeup(LocalWakeup(), LocalEventBus())
     else:
-        connection = RedisConnection(request.getfixturevalue("redis_url"), namespace=namespace())
+        connection = RedisConnection(
+            request.getfixturevalue("redis_url"), namespace=namespace(), timeout=PATIENCE
+        )
         yield RedisWakeup(connection)
         await connection.close()
 

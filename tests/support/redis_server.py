@@ -29,6 +29,9 @@ T = TypeVar("T")
 START_SECONDS = 30.0
 SERVICE = "natiq"
 
+#: For connections of tests, in seconds: a machine that pauses must not look like an outage.
+PATIENCE = 30.0
+
 
 class RedisUnavailable(Exception):
     """There is no server and none can be started; the message says what is missing."""
@@ -213,7 +216,7 @@ class Watched:
 
 @contextlib.contextmanager
 def temporary_sentinels() -> Iterator[Watched]:
-    """Run a master, a replica and two sentinels, which call a master dead after half a second."""
+    """Run a master, a replica and two sentinels, which call a master dead after two seconds."""
     program = binary("redis-sentinel")
     with _folder() as home, contextlib.ExitStack() as stack:
         servers = [RedisServer(home, options=_IN_MEMORY) for _ in range(2)]
@@ -230,8 +233,8 @@ def temporary_sentinels() -> Iterator[Watched]:
             file.write_text(
                 f"port {sentinel.port}\n"
                 f"sentinel monitor {SERVICE} 127.0.0.1 {master.port} 1\n"
-                f"sentinel down-after-milliseconds {SERVICE} 500\n"
-                f"sentinel failover-timeout {SERVICE} 3000\n",
+                f"sentinel down-after-milliseconds {SERVICE} 2000\n"
+                f"sentinel failover-timeout {SERVICE} 6000\n",
                 encoding="ascii",
             )
             sentinel.command = (program, str(file))
@@ -264,7 +267,7 @@ def temporary_cluster() -> Iterator[Cluster]:
     """Run a cluster of three masters without replicas."""
     binary()
     with _folder() as home, contextlib.ExitStack() as stack:
-        options = (*_IN_MEMORY, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+        options = (*_IN_MEMORY, "--cluster-enabled", "yes", "--cluster-node-timeout", "5000")
         nodes = [RedisServer(home, options=options) for _ in range(3)]
         bounds = [(0, 5460), (5461, 10922), (10923, 16383)]
         for node, (first, last) in zip(nodes, bounds, strict=True):

@@ -9,6 +9,7 @@ import pytest
 
 from core.redis_connection import RedisConnection
 from tests.support.redis_server import (
+    PATIENCE,
     Cluster,
     RedisServer,
     Watched,
@@ -50,7 +51,7 @@ async def connect() -> AsyncIterator[Connect]:
     name = namespace()
     async with AsyncExitStack() as stack:
 
-        def make(url: str, timeout: float = 2.0, silence: float = 5.0) -> RedisConnection:
+        def make(url: str, timeout: float = PATIENCE, silence: float = 5.0) -> RedisConnection:
             made = RedisConnection(url, namespace=name, timeout=timeout, silence=silence)
             stack.push_async_callback(made.close)
             return made
