@@ -28,3 +28,6 @@ ATTACHMENTS = Counter(
 RESUMES = Counter(
     "natiq_resumes_total", "Attempts to follow a ticket by number and code, by result", ["result"]
 )
+REDIS_UP = Gauge("natiq_redis_up", "1 while Redis answers this process, 0 while it does not")
+REDIS_OUTAGES = Counter("natiq_redis_outages_total", "Times that Redis ceased to answer")
+REDIS_MISSES = Counter("natiq_redis_misses_total", "What was done without Redis, by part", ["part"])

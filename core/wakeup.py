@@ -25,8 +25,9 @@ class Wakeup(Protocol):
     """Wakes those who wait for a topic."""
 
     async def wake(self, topic: str) -> None:
-        """Wake everybody who waits for the topic. If nobody waits for a queue or the desk, the
-        next who comes is woken at once; a conversation nobody watches is not remembered."""
+        """Wake whoever waits for the topic: of those who wait for a queue one at least, of the
+        others everybody. If nobody waits for a queue, the next who comes is woken at once; a
+        conversation nobody watches is not remembered."""
         ...
 
     async def wait(self, topic: str, seconds: float) -> bool:
@@ -57,7 +58,8 @@ class LocalWakeup:
         event = asyncio.Event()
         self._waiting[topic].add(event)
         try:
-            await asyncio.wait_for(event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await event.wait()
         except TimeoutError:
             return False
         finally:

@@ -28,6 +28,8 @@ from tests.support.postgres import (  # noqa: E402
     fresh_database,
     server_for_tests,
 )
+from tests.support.redis_server import redis_or_skip  # noqa: E402
+from tests.support.redis_server import server_for_tests as redis_for_tests  # noqa: E402
 
 # Shared machines pause at will, so an example may take long without anything being wrong.
 hypothesis_settings.register_profile("natiq", deadline=None, print_blob=True)
@@ -114,6 +116,13 @@ def postgres_template(postgres_server: str) -> Iterator[str]:
 def postgres_address(postgres_server: str, postgres_template: str) -> Iterator[str]:
     """The address of a migrated, empty PostgreSQL database of this test alone."""
     with fresh_database(postgres_server, postgres_template) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The address of a Redis server; skips without one, fails where one is required."""
+    with redis_or_skip(redis_for_tests()) as address:
         yield address
 
 
