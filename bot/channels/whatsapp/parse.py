@@ -40,7 +40,7 @@ _READ_BY_PYWA = frozenset(
     }
 )
 _TAPS = ("button_reply", "list_reply")
-_MOVES = ("user_changed_number", "customer_changed_number", "user_changed_user_id")
+_NEW_NUMBER = ("user_changed_number", "customer_changed_number")
 _STATES = {
     "sent": "sent",
     "delivered": "delivered",
@@ -233,20 +233,18 @@ def _names(message: Json, value: Json) -> tuple[str | None, str | None]:
 
 
 def _move(message: Json) -> Move | Silent:
-    """A person changed the number, or got another id with it."""
+    """A person changed the number, or got another user id with it."""
     system = _object(message.get("system"))
-    if system.get("type") not in _MOVES:
-        return Silent("system")
-    old = (
-        _phone(system.get("customer"))
-        or _phone(message.get("from"))
-        or _user(message.get("from_user_id"))
-    )
-    new = (
-        _phone(system.get("wa_id"))
-        or _phone(system.get("new_wa_id"))
-        or _user(system.get("user_id"))
-    )
+    kind = system.get("type")
+    old: str | None = None
+    new: str | None = None
+    if kind in _NEW_NUMBER:
+        old = _phone(system.get("customer")) or _phone(message.get("from"))
+        old = old or _user(message.get("from_user_id"))
+        new = _phone(system.get("wa_id")) or _phone(system.get("new_wa_id"))
+        new = new or _user(system.get("user_id"))
+    elif kind == "user_changed_user_id":
+        old, new = _user(message.get("from_user_id")), _user(system.get("user_id"))
     return Move(old, new) if old and new and old != new else Silent("system")
 
 

@@ -238,6 +238,18 @@ async def test_a_changed_number_keeps_its_conversation(ministry, graph, counted)
     assert [answer.to for answer in stranger] == [PERSON]
 
 
+async def test_a_changed_user_id_keeps_its_conversation(ministry, graph, counted) -> None:
+    graph.wrote(USER_ID)
+    hidden = {"who": None, "user_id": USER_ID}
+    await ministry.turn(text("سلام", **hidden), contacts=[contact(None, USER_ID)], who=USER_ID)
+    change = {"type": "user_changed_user_id", "user_id": "SA.2", "body": "changed"}
+    await ministry.hear(message("system", change, **hidden), who=USER_ID)
+    assert counted("moved") == 1
+    await ministry.hear(text("أنا", who=None), contacts=[contact(None, "SA.2")], who="SA.2")
+    assert [sent.to for sent in await ministry.work()] == ["SA.2"]
+    assert len({row.conversation_id for row in await ministry.inbox()}) == 1
+
+
 async def test_no_address_is_on_disk_in_plain_words(ministry, tmp_path) -> None:
     await ministry.turn(
         text("سلام", id=f"wamid.{PERSON}"), contacts=[contact(PERSON, "SA.SECRETUSER")]
