@@ -78,17 +78,21 @@ def _shown_host(host: str) -> str:
 
 async def _first_staff(root: Root) -> None:
     """On the sample's first run somebody must be able to log in: a one-time password, shown on a
-    terminal, else written to a file that only its owner can read."""
+    terminal, else written to a file that only its owner can read.
+
+    It is shown before it is stored: whoever is killed in between gets another at the next start,
+    and not an account that nobody can open.
+    """
     if not root.settings.sample or await root.staff.count():
         return
     password = secrets.token_urlsafe(12)
-    await root.staff.add(FIRST_STAFF, "admin", password, must_change=True)
     if sys.stderr.isatty():
         say(f"Desk login: {FIRST_STAFF} with the one-time password {password}")
-        return
-    path = root.settings.data_dir / "desk-password.txt"
-    _write_private(path, password + "\n")
-    say(f"Desk login: {FIRST_STAFF} with the one-time password in {path}")
+    else:
+        path = root.settings.data_dir / "desk-password.txt"
+        _write_private(path, password + "\n")
+        say(f"Desk login: {FIRST_STAFF} with the one-time password in {path}")
+    await root.staff.add(FIRST_STAFF, "admin", password, must_change=True)
 
 
 def _write_private(path: Path, text: str) -> None:

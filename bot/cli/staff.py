@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.common import command, run_async, settings_and_logs
+from bot.cli.common import command, run_async, say, settings_and_logs
 from bot.root import build_app
 from core.errors import InputError
 
@@ -31,7 +31,8 @@ def add(
     ] = False,
 ) -> None:
     """Add a member. Without --password-stdin a terminal is asked for the password; an empty one
-    makes a one-time password, which is changed at the first login."""
+    makes a one-time password, which is shown on the terminal alone and changed at the first
+    login."""
     password, once = _password(password_stdin)
 
     async def work() -> None:
@@ -45,7 +46,7 @@ def add(
     run_async(work())
     typer.echo(f"{name} can log in as {role}.")
     if once:
-        typer.echo(f"One-time password: {password}")
+        say(f"One-time password: {password}")
 
 
 def _password(from_stdin: bool) -> tuple[str, bool]:
@@ -55,6 +56,10 @@ def _password(from_stdin: bool) -> tuple[str, bool]:
         raise InputError("There is no terminal to ask for a password; use --password-stdin.")
     first = getpass.getpass("Password (empty for a one-time password): ")
     if not first:
+        if not sys.stderr.isatty():
+            raise InputError(
+                "A one-time password is shown on a terminal alone, and the errors go elsewhere."
+            )
         return secrets.token_urlsafe(12), True
     if first != getpass.getpass("Once more: "):
         raise InputError("The two passwords differ; nobody was added.")
