@@ -12,7 +12,7 @@ MODEL_DIR ?= $(or $(NATIQ_MODEL_DIR),var/model)
 
 CODE := core nlu faq actions bot desk
 
-.PHONY: help setup setup-dev setup-train run chat test test-browser test-postgres check format lock clean
+.PHONY: help setup setup-dev setup-train run chat test test-browser test-postgres test-redis check format lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | expand -t 16
@@ -66,6 +66,9 @@ test-browser: setup setup-dev  ## Only the tests in Chromium; fail if there is n
 
 test-postgres: setup setup-dev  ## Only the tests on PostgreSQL; fail if there is none
 	@NATIQ_TEST_POSTGRES=required $(BIN)/python -m pytest -m postgres
+
+test-redis: setup setup-dev  ## Only the tests on Redis; fail if there is none
+	@NATIQ_TEST_REDIS=required $(BIN)/python -m pytest -m redis
 
 check: setup-dev  ## ruff, mypy and the direction of imports
 	@$(BIN)/ruff format --check .

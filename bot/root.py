@@ -41,6 +41,7 @@ from bot.media import MediaHandler
 from bot.menu import Menu
 from bot.mind import Mind, Progress, build_mind
 from bot.sender import Sender
+from bot.shared import Shared, share
 from bot.worker import Worker
 from core.catalogue import Catalogue
 from core.clock import Clock, utc_now
@@ -51,7 +52,7 @@ from core.messages import Channel, Language, MediaSource
 from core.queues.inbox import Inbox
 from core.queues.outbox import Outbox
 from core.settings import Settings, resolve_secret_key
-from core.wakeup import LocalWakeup, Wakeup
+from core.wakeup import Wakeup
 from faq.service import FaqService
 
 if TYPE_CHECKING:  # loads the client library, which only those need who have a token
@@ -93,6 +94,7 @@ class Root:
     housekeeper: Housekeeper
     telegram: Telegram | None = None
     whatsapp: WhatsApp | None = None
+    shared: Shared | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -128,6 +130,8 @@ class Root:
             await self.telegram.close()
         if self.whatsapp is not None:
             await self.whatsapp.close()
+        if self.shared is not None:
+            await self.shared.close()
         await self.db.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -154,7 +158,8 @@ def build_app(
     secret_key = resolve_secret_key(settings)
     vault = Vault(secret_key)
     db = Database(settings.resolved_database_url())
-    wakeup = LocalWakeup()
+    shared = share(settings, vault)
+    wakeup = shared.wakeup
     contacts = Contacts(vault)
     outbox = Outbox(db, contacts, clock, {TELEGRAM: TELEGRAM_LIMITS, WHATSAPP: WHATSAPP_LIMITS})
     inbox = Inbox(db, contacts, wakeup, clock)
@@ -214,6 +219,7 @@ def build_app(
             outbox,
             channels,
             wakeup,
+            rates=shared.rates,
             notice=whatsapp.notice if whatsapp is not None else None,
             clock=clock,
         ),
@@ -232,6 +238,7 @@ def build_app(
         fetcher=Fetcher(db, attachments, outbox, catalogue, sources, wakeup),
         telegram=telegram,
         whatsapp=whatsapp,
+        shared=shared,
     )
 
 
