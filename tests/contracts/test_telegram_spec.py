@@ -31,7 +31,10 @@ async def posted(folder: Path, updates: list[dict[str, Any]]) -> tuple[list[int]
         line = await Line(server, folder, scripted_mind([], {}), clock).start()
         counts = Counts()
         try:
-            async with serving(app_of(line)) as origin, httpx.AsyncClient(headers=HEADERS) as web:
+            async with (
+                serving(app_of(line)) as origin,
+                httpx.AsyncClient(headers=HEADERS, timeout=60) as web,
+            ):
                 statuses = [
                     (await web.post(origin + PATH, json=update, timeout=30)).status_code
                     for update in updates

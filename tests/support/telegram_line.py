@@ -7,6 +7,7 @@ that nothing depends on how fast the machine is.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -99,14 +100,15 @@ class Line:
 
     async def deliver(self, *, seconds: float = 600) -> None:
         """Let the sender send, moving the clock while it waits for its turn, at most so long."""
-        left = seconds
+        until = self.clock() + timedelta(seconds=seconds)
         while True:
             while await self.root.sender.step():
                 pass
-            if not await self.root.outbox.waiting() or left <= 0:
+            due = await self.root.outbox.next_due(["telegram"])
+            if due is None or self.clock() >= until:
                 return
-            self.clock.advance(seconds=0.05)
-            left -= 0.05
+            # Nothing is due, or the pace over all keeps it back.
+            self.clock.now = max(due, self.clock() + timedelta(seconds=0.05))
 
     async def turn(self) -> None:
         """Receive, handle and deliver."""

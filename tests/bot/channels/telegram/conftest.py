@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,12 @@ async def server(clock: TickingClock) -> AsyncIterator[TelegramServer]:
 
 @pytest.fixture
 async def make_line(
-    server: TelegramServer, clock: TickingClock, tmp_path: Path
+    server: TelegramServer, clock: TickingClock, tmp_path: Path, migrated_file: Path
 ) -> AsyncIterator[MakeLine]:
     """Makes systems, all on one database."""
     made: list[Line] = []
+    (tmp_path / "data").mkdir()
+    shutil.copy(migrated_file, tmp_path / "data" / "natiq.db")
 
     async def make(**settings: Any) -> Line:
         mind = scripted_mind([entry("faq-a"), entry("faq-b")], TABLE)

@@ -53,7 +53,7 @@ async def test_who_does_not_know_the_secret_is_refused(
     body = json.dumps(server.says(5, QUESTION)).encode()
     headers = {} if secret is None else {HEADER: secret.encode()}
     counts = Counts()
-    async with webhook(line, server) as origin, httpx.AsyncClient() as client:
+    async with webhook(line, server) as origin, httpx.AsyncClient(timeout=60) as client:
         answer = await client.post(origin + PATH, content=body, headers=headers)
         garbage = await client.post(origin + PATH, content=b"{" * 99, headers=headers)
     assert (answer.status_code, garbage.status_code) == (403, 403)
@@ -111,7 +111,7 @@ async def test_two_processes_and_both_ways_at_once_give_one_answer(
     )
     updates = [server.says(who, QUESTION) for who in range(5, 11)]
     async with webhook(line, server) as one, serving(app_of(other)) as two:
-        async with httpx.AsyncClient(headers={HEADER: SECRET}) as client:
+        async with httpx.AsyncClient(headers={HEADER: SECRET}, timeout=60) as client:
             posts = [
                 client.post(origin + PATH, json=update, timeout=30)
                 for update in updates
@@ -166,7 +166,7 @@ async def test_what_is_malformed_is_refused_without_a_5xx(
     line: Line, server: TelegramServer, body: bytes
 ) -> None:
     counts = Counts()
-    async with webhook(line, server) as origin, httpx.AsyncClient() as client:
+    async with webhook(line, server) as origin, httpx.AsyncClient(timeout=60) as client:
         answer = await client.post(origin + PATH, content=body, headers={HEADER: SECRET})
     assert answer.status_code == 400
     assert counts.since() == {"malformed": 1}
@@ -179,7 +179,10 @@ async def test_three_megabytes_are_read_and_more_is_refused(
     small = len(json.dumps(update).encode()) + len(b', "more": ""')
     full = json.dumps({**update, "more": "x" * (MAX_BODY - small)}).encode()
     assert len(full) == MAX_BODY
-    async with webhook(line, server) as origin, httpx.AsyncClient(headers={HEADER: SECRET}) as web:
+    async with (
+        webhook(line, server) as origin,
+        httpx.AsyncClient(headers={HEADER: SECRET}, timeout=60) as web,
+    ):
         over = await web.post(origin + PATH, content=full + b" ")
         assert (over.status_code, await line.inbox()) == (413, [])
         far_over = await web.post(origin + PATH, content=b"x" * 7_000_000)
