@@ -9,12 +9,14 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from actions.tickets import Ticket, TicketView
+from actions.tickets import ANSWERED, CLOSED, KINDS, OPEN, Ticket, TicketView
 from bot.cli.common import command, print_json, run_async, settings_and_logs
 from bot.root import Root, build_app
 from core.errors import InputError
 
-app = typer.Typer(help="List, show, answer, assign and close tickets.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, show, answer, assign, close and reopen tickets.", no_args_is_help=True
+)
 
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -27,11 +29,27 @@ def list_tickets(
     as_json: Json = False,
     everything: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
     state: Annotated[str | None, typer.Option(help="open, answered or closed.")] = None,
+    kind: Annotated[str | None, typer.Option(help=f"One of {', '.join(KINDS)}.")] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Past the promised time.")] = False,
+    search: Annotated[str, typer.Option(help="A number, or words that were said.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="So many at most.")] = 200,
 ) -> None:
     """The queue: urgent first, then by age."""
-    if state not in (None, "open", "answered", "closed"):
-        raise InputError(f"Unknown state {state!r}; the states are open, answered, closed.")
-    tickets = _with(lambda root: root.tickets.list(state=state, include_closed=everything))
+    states = (OPEN, ANSWERED, CLOSED)
+    if state not in (None, *states):
+        raise InputError(f"Unknown state {state!r}; the states are {', '.join(states)}.")
+    if kind not in (None, *KINDS):
+        raise InputError(f"Unknown kind {kind!r}; the kinds are {', '.join(KINDS)}.")
+    tickets = _with(
+        lambda root: root.tickets.list(
+            state=state,
+            kind=kind,
+            overdue=overdue,
+            search=search,
+            include_closed=everything,
+            limit=limit,
+        )
+    )
     if as_json:
         print_json({"tickets": [_document(ticket) for ticket in tickets]})
         return
@@ -53,6 +71,7 @@ def show(number: str, as_json: Json = False) -> None:
     view = _with(lambda root: root.tickets.show(number))
     if as_json:
         document = _document(view.ticket)
+        document["details"] = dict(view.details)
         document["events"] = [asdict(event) for event in view.events]
         document["conversation"] = [asdict(said) for said in view.conversation]
         print_json(document)
@@ -108,6 +127,18 @@ def close(number: str, by: By = None, as_json: Json = False) -> None:
     _done({"number": number, "state": "closed"}, f"{number} is closed.", as_json)
 
 
+@app.command()
+@command
+def reopen(number: str, by: By = None, as_json: Json = False) -> None:
+    """Open a closed ticket again and tell the citizen."""
+
+    async def work(root: Root) -> None:
+        await root.tickets.reopen(number, await _staff_id(root, by))
+
+    _with(work)
+    _done({"number": number, "state": "open"}, f"{number} is open again.", as_json)
+
+
 def _with(work: Callable[[Root], Awaitable[T]]) -> T:
     async def whole() -> T:
         root = build_app(settings_and_logs("warning"), understand=False)
@@ -126,7 +157,8 @@ async def _staff_id(root: Root, name: str | None) -> int | None:
 
 def _document(ticket: Ticket) -> dict[str, Any]:
     document = asdict(ticket)
-    document.pop("conversation_id")
+    for inner in ("conversation_id", "assignee_id", "answering_id"):
+        document.pop(inner)
     return document
 
 
@@ -144,6 +176,8 @@ def _print(view: TicketView) -> None:
         f"opened {ticket.opened_at:%Y-%m-%d %H:%M} UTC, due {ticket.due_at:%Y-%m-%d %H:%M} UTC, "
         f"department {ticket.department or '-'}, held by {ticket.assignee or 'nobody'}\n"
     )
+    for part, told in view.details.items():
+        typer.echo(f"{part}: {told}")
     for said in view.conversation:
         who = "citizen" if said.direction == "in" else said.origin_kind
         typer.echo(f"[{said.at:%Y-%m-%d %H:%M}] {who} ({said.state}):")

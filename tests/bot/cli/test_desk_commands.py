@@ -17,7 +17,8 @@ PASSWORD = "a long password\n"
 
 def complain(natiq) -> str:
     """Make a complaint in the terminal; returns its number."""
-    ran = natiq("chat", stdin=f"{COMPLAINT}\nنعم\n")
+    skipped = "تخطي\n" * 4  # where, when, a reference, files
+    ran = natiq("chat", stdin=f"{COMPLAINT}\nلا\n{skipped}نعم\n")
     assert ran.code == 0, ran.err
     found = re.search(r"[0-9]{3}-[0-9]{3}", ran.out)
     assert found, ran.out
@@ -66,6 +67,16 @@ def test_a_ticket_from_the_terminal_and_back(natiq) -> None:
     ran = natiq("ticket", "reply", complaint, "بعد الإغلاق")
     assert ran.code == 1 and "closed" in ran.err
 
+    ran = natiq("ticket", "reopen", complaint, "--by", "Huda", "--json")
+    assert ran.json == {"number": complaint, "state": "open"}
+    assert natiq("ticket", "reopen", complaint).code == 1
+    assert f"أعدنا فتح الطلب رقم {complaint}" in natiq("chat", stdin="شكرا\n").out
+    for found in (("--search", "أوراقي الموظف"), ("--search", complaint), ("--kind", "complaint")):
+        listed = natiq("ticket", "list", *found, "--json").json["tickets"]
+        assert [one["number"] for one in listed] == [complaint], found
+    for nothing in (("--search", "كلمة لم تُقل"), ("--kind", "urgent"), ("--overdue",)):
+        assert natiq("ticket", "list", *nothing, "--json").json == {"tickets": []}, nothing
+
 
 def test_an_empty_queue(natiq) -> None:
     assert natiq("ticket", "list", "--json").json == {"tickets": []}
@@ -76,6 +87,8 @@ def test_an_empty_queue(natiq) -> None:
     ("arguments", "code"),
     [
         (("list", "--state", "lost"), 2),
+        (("list", "--kind", "lost"), 2),
+        (("reopen", "123-456"), 1),
         (("show", "123-456"), 1),
         (("reply", "123-456", "نص"), 1),
         (("reply", "123-456", " "), 2),
