@@ -107,6 +107,10 @@ def test_complaint_to_ticket_to_reply_to_citizen(
     phone: Page, chromium: Browser, natiq: Running
 ) -> None:
     say(phone, COMPLAINT)
+    for question in ("أين حدث ذلك؟", "متى حدث ذلك؟", "رقم معاملة", "صورة أو مستند"):
+        last_answer(phone, question)
+        phone.locator("#messages li").last.get_by_role("button", name="تخطي").click()
+    last_answer(phone, "هذا ما سأرفعه إلى الموظفين بكلماتك")
     phone.get_by_role("button", name="نعم، أرسل").last.click()
     last_answer(phone, "سجّلنا شكواك برقم")
     told = phone.locator("#messages").inner_text()
