@@ -144,6 +144,31 @@ async def test_a_migration_that_breaks_leaves_no_half(new_address: str) -> None:
     await database.close()
 
 
+async def test_tickets_from_before_the_search_are_found(new_address: str) -> None:
+    database = Database(new_address)
+    async with database.engine.execution_options(natiq_write=True).begin() as connection:
+        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "0001"))
+        for statement in (
+            "INSERT INTO contacts (id, channel, lookup, sealed_address, created_at) "
+            "VALUES (1, 'web', 'x', :sealed, '2026-01-01 00:00:00')",
+            "INSERT INTO conversations (id, contact_id, channel, mode, language, state, created_at)"
+            " VALUES (1, 1, 'web', 'bot', 'ar', '{}', '2026-01-01 00:00:00')",
+            "INSERT INTO tickets (id, number, conversation_id, kind, state, opened_at, due_at) "
+            "VALUES (1, '482-731', 1, 'complaint', 'open', '2026-01-01', '2026-01-02'), "
+            "(2, '111-222', 1, 'complaint', 'open', '2026-01-01', '2026-01-02')",
+            "INSERT INTO ticket_events (ticket_id, at, kind, text) VALUES "
+            "(1, '2026-01-01', 'opened', 'تأخّرت مُعاملتي'), (1, '2026-01-01', 'assigned', 'Omar'),"
+            "(1, '2026-01-01', 'reply', 'We are SORRY')",
+        ):
+            values = {"sealed": b"s"} if ":sealed" in statement else {}
+            await connection.execute(text(statement), values)
+    await database.migrate()
+    async with database.read() as session:
+        found = list(await session.scalars(text("SELECT search_text FROM tickets ORDER BY id")))
+    await database.close()
+    assert found == ["تاخرت معاملتي we are sorry", ""]
+
+
 async def test_the_way_back_leaves_nothing(database: Database) -> None:
     async with database.engine.execution_options(natiq_write=True).begin() as connection:
         await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "base"))

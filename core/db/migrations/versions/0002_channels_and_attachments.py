@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import sqlalchemy as sa
 from alembic import op
 
 from core.db.types import Json, Key, UtcDateTime
+from core.text.clean import fold_all
 
 revision = "0002"
 down_revision = "0001"
@@ -39,6 +42,7 @@ def upgrade() -> None:
     for table, columns in _added().items():
         for column in columns:
             op.add_column(table, column)
+    _make_tickets_found()
     op.create_index("ix_outbox_channel_external_id", "outbox", ["channel", "external_id"])
     op.create_table(
         "receipts",
@@ -109,6 +113,26 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'wanted'"),
         sqlite_where=sa.text("state = 'wanted'"),
     )
+
+
+def _make_tickets_found() -> None:
+    """What was said on the tickets that are there already, folded for searching."""
+    connection = op.get_bind()
+    events = sa.table("ticket_events", sa.column("ticket_id"), sa.column("text"), sa.column("id"))
+    said: dict[int, list[str]] = defaultdict(list)
+    for ticket_id, text in connection.execute(
+        sa.select(events.c.ticket_id, events.c.text)
+        .where(events.c.text != "", sa.column("kind").in_(("opened", "told more", "reply", "note")))
+        .order_by(events.c.id)
+    ):
+        said[ticket_id].append(fold_all(text))
+    tickets = sa.table("tickets", sa.column("id"), sa.column("search_text"))
+    for ticket_id, texts in said.items():
+        connection.execute(
+            tickets.update()
+            .where(tickets.c.id == ticket_id)
+            .values(search_text=" ".join(text for text in texts if text))
+        )
 
 
 def downgrade() -> None:
