@@ -7,6 +7,7 @@ import pytest
 from core import conversations
 from core.contacts import Contacts
 from core.db.engine import Database
+from core.db.tables import OutboxRow
 from core.errors import NotFoundError
 from core.messages import Choice, Link, Origin, OutboundMessage, text_hash
 from tests.support.clock import MovableClock
@@ -104,3 +105,47 @@ def test_a_hash_is_of_the_very_bytes() -> None:
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert text_hash("abc") == known
     assert text_hash("abc ") != known
+
+
+# -- one matter in several conversations ----------------------------------------------------------
+
+
+async def test_several_places_are_shown_as_one_talk(queues: Queues, clock: MovableClock) -> None:
+    first = (await queues.says("a1", "phone")).conversation_id
+    clock.forward(seconds=1)
+    second = (await queues.says("b1", "laptop")).conversation_id
+    clock.forward(seconds=1)
+    await queues.says("a2", "phone")
+    left = clock()
+    clock.forward(seconds=1)
+    await queues.says("a3 is another matter", "phone")
+    await queues.says("b2", "laptop")
+    async with queues.db.read() as session:
+        said = await conversations.transcript_of(session, {first: left, second: None})
+        assert [one.text for one in said] == ["a1", "b1", "a2", "b2"]
+        last = await conversations.transcript_of(session, {first: left, second: None}, limit=2)
+        assert [one.text for one in last] == ["a2", "b2"]
+
+
+async def test_staff_see_neither_codes_nor_what_was_taken_back(queues: Queues) -> None:
+    place = (await queues.says("1234-5678 is mine", "citizen")).conversation_id
+    line = OutboundMessage(
+        "Number \u200e482-731, code \u200e0173-4652.", Origin("line", "opened", "h" * 64), "en"
+    )
+    answer = OutboundMessage("Call 5512-3456.", Origin("faq", "phone", "h" * 64), "en")
+    async with queues.db.write() as session:
+        for message in (line, answer):
+            await queues.outbox.put(session, place, message, correlation="c")
+        taken_back = await queues.outbox.put(session, place, line, correlation="c")
+        row = await session.get(OutboxRow, taken_back)
+        assert row is not None
+        row.state = conversations.WITHDRAWN
+    async with queues.db.read() as session:
+        for_staff = await conversations.transcript_of(session, {place: None}, for_staff=True)
+        plain = await conversations.transcript(session, place)
+    assert [one.text for one in for_staff] == [
+        "1234-5678 is mine",
+        "Number \u200e482-731, code \u200e••••-••••.",
+        "Call 5512-3456.",
+    ]
+    assert [one.text for one in plain][1] == line.text

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.text.clean import MAX_UNDERSTOOD, clean, fold, has_words
+from core.text.clean import MAX_UNDERSTOOD, clean, fold, fold_all, has_words
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 # Characters that stand in each other's way: marks, joiners, compositions, ligatures, spaces.
@@ -132,3 +132,15 @@ def test_folding(text: str, folded: str) -> None:
 )
 def test_words_are_letters_or_digits(text: str, has: bool) -> None:
     assert has_words(text) is has
+
+
+@pytest.mark.parametrize("gap", [" ", "\n"])
+def test_the_whole_of_a_long_text_is_folded(gap: str) -> None:
+    words = [f"كلمة{number}" for number in range(2_000)]
+    assert fold_all(gap.join(words)).split() == [fold(word) for word in words]
+    assert fold_all("") == ""
+
+
+@given(ANY_TEXT)
+def test_folding_all_of_a_short_text_is_folding_it(text: str) -> None:
+    assert fold_all(text[:MAX_UNDERSTOOD]) == fold(text[:MAX_UNDERSTOOD])
