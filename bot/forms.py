@@ -9,6 +9,7 @@ questions lists of words decide, and danger must be all but certain.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -64,7 +65,7 @@ class Forms:
     """Begins and continues the form of a conversation."""
 
     def __init__(
-        self, catalogue: Catalogue, answers: Answers, intake: Intake, actions: Any
+        self, catalogue: Catalogue, answers: Answers, intake: Intake, actions: Mapping[str, Action]
     ) -> None:
         self._catalogue = catalogue
         self._answers = answers
