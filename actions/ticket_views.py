@@ -244,9 +244,7 @@ def _is_overdue(now: datetime) -> ColumnElement[bool]:
 def _is_undelivered(staff_id: int | None) -> ColumnElement[bool]:
     """Whether a message of the ticket was given up and nobody settled it yet; with a staff id, one
     that they wrote."""
-    failed = select(OutboxRow.id).where(
-        OutboxRow.ticket_id == TicketRow.id, is_undelivered()
-    )
+    failed = select(OutboxRow.id).where(OutboxRow.ticket_id == TicketRow.id, is_undelivered())
     if staff_id is not None:
         failed = failed.where(written_by(staff_id))
     return failed.correlate(TicketRow).exists()
