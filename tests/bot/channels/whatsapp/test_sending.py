@@ -197,6 +197,17 @@ async def test_a_long_answer_comes_in_parts_none_of_which_meta_refuses(
     assert [len(part.choices) for part in sent] == [0] * (len(sent) - 1) + [count]
 
 
+async def test_1025_characters_with_buttons_come_in_two_parts(ministry, graph) -> None:
+    await ministry.turn(text("سلام"))
+    words = ("كلمة " * 205)[:1024].strip() + "؟"
+    words += "ا" * (1025 - len(words))
+    await ministry.put(say(words, choices(2)))
+    sent = await ministry.work()
+    assert graph.violations == []
+    assert [len(part.choices) for part in sent] == [0, 2]
+    assert " ".join(part.text for part in sent) == words
+
+
 async def test_room_for_the_links_is_kept(send) -> None:
     links = [Link(f"رابط {n}", f"https://example.org/{n}/" + "x" * 40) for n in range(3)]
     for words in ("ا" * 1024, SENTENCE * 40):
