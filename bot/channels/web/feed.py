@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 from sse_starlette.event import ServerSentEvent
 
+from actions import codes
 from bot.channels.web.channel import WEB
 from core import conversations
 from core.contacts import Contacts
@@ -161,7 +162,10 @@ def _is_news(utterance: Utterance, after: int, since: datetime | None) -> bool:
 def as_json(utterance: Utterance) -> dict[str, Any]:
     """A message in the API's form. Field by field, so that nothing else of a row can slip out:
     neither a staff member nor a ticket behind an answer."""
-    common = {"at": utterance.at.isoformat(timespec="microseconds"), "text": utterance.text}
+    text = utterance.text
+    if utterance.choice == "resume":
+        text = codes.blank(text)  # not handled yet; afterwards it is blanked in the row
+    common = {"at": utterance.at.isoformat(timespec="microseconds"), "text": text}
     if utterance.direction == "in":
         return {
             "direction": "in",

@@ -4,6 +4,7 @@ import { Composer } from './composer.js';
 import { Live } from './stream.js';
 import { Log } from './log.js';
 import { Queue } from './queue.js';
+import { setUpResume } from './resume.js';
 import { setUpMenu } from './menu.js';
 import * as server from './server.js';
 import * as store from './store.js';
@@ -64,11 +65,14 @@ const live = new Live({
 
 const composer = new Composer((text) => say(text));
 
-function say(text, choice = null) {
-  const entry = queue.add({ text, choice, language: words.currentLanguage() });
+/** Send a message; `shown` is what the page shows of it, where that is not all. */
+function say(text, choice = null, shown = text) {
+  const entry = queue.add({ text, choice, shown, language: words.currentLanguage() });
   log.follow();
-  log.put({ direction: 'in', state: 'sending', ...entry });
+  log.put({ direction: 'in', state: 'sending', ...visible(entry) });
 }
+
+const visible = ({ shown, ...entry }) => ({ ...entry, text: shown ?? entry.text });
 
 function hear(messages) {
   const news = messages.filter((message) => message.direction === 'in' || !log.has(message));
@@ -104,8 +108,9 @@ function showState({ mode, waiting }) {
   const human = mode === 'human';
   byId('staff').hidden = !human;
   // What is tapped then would be a message to the member of staff.
-  if (human && document.activeElement === byId('topics')) composer.focus();
+  if (human && byId('quick').contains(document.activeElement)) composer.focus();
   byId('topics').hidden = human;
+  byId('resume').hidden = human;
   byId('typing').hidden = !waiting;
   log.settle();
 }
@@ -156,6 +161,7 @@ byId('switch').addEventListener('click', () => {
 });
 byId('topics').addEventListener('click', () => say(words.word('topics'), 'menu'));
 setUpMenu(forget);
+setUpResume((text, shown) => say(text, 'resume', shown));
 
 addEventListener('online', hurry);
 addEventListener('offline', () => showBar());
@@ -185,7 +191,7 @@ store.onChange((key, value) => {
 
 words.apply();
 for (const entry of store.pending()) {
-  log.put({ direction: 'in', ...entry, state: entry.refused ? 'failed' : 'sending' });
+  log.put({ direction: 'in', ...visible(entry), state: entry.refused ? 'failed' : 'sending' });
 }
 if (server.hasSession()) live.start();
 else log.welcome(true);

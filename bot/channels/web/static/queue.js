@@ -20,9 +20,10 @@ export class Queue {
     this.#handlers = handlers;
   }
 
-  /** Keep a message and send it; returns what the page shows meanwhile. */
-  add({ text, choice = null, language }) {
+  /** Keep a message and send it; returns what is kept. `shown` is what may be seen of it. */
+  add({ text, choice = null, shown = text, language }) {
     const entry = { id: newId(), order: nextOrder(), text, choice, language, at: isoNow() };
+    if (shown !== text) entry.shown = shown;
     store.keep(entry);
     this.send();
     return entry;

@@ -328,3 +328,53 @@ async def test_embedded_without_storage(make_house: Any, serve: Any, browser: Br
         await expect(frame.locator(".message.in.received")).to_have_count(1)
         await context.close()
     assert await inbox_texts(house) == [("من موقع آخر", None)]
+
+
+# -- following an earlier request ---------------------------------------------------------------
+
+
+async def test_a_request_is_followed_by_number_and_code(house: Any, page: Page) -> None:
+    await page.get_by_role("button", name="متابعة طلب سابق").click()
+    await page.get_by_label("رقم الطلب").fill("٤٨٢٧٣١")
+    await page.get_by_label("الرمز السري").fill("۰۱۷۳ 4652")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#resume-dialog")).to_be_hidden()
+    await expect(page.locator(".message.in.received")).to_have_count(1)
+    assert await inbox_texts(house) == [("482-731 0173-4652", "resume")]
+    await expect(page.locator(".message.in .text")).to_have_text("482-731 ••••-••••")
+    # Neither the page nor what it keeps on the device holds the code any longer.
+    kept = await page.evaluate("() => JSON.stringify(localStorage) + document.body.outerHTML")
+    assert "4652" not in kept
+    assert await page.locator("#resume-code").input_value() == ""
+
+
+async def test_digits_that_are_missing_are_said_and_nothing_is_sent(house: Any, page: Page) -> None:
+    await page.get_by_role("button", name="متابعة طلب سابق").click()
+    await page.get_by_label("رقم الطلب").fill("482-731")
+    await page.get_by_label("الرمز السري").fill("1234")
+    await page.locator("#resume-form").get_by_role("button", name="متابعة").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await expect(page.get_by_label("الرمز السري")).to_be_focused()
+    await expect(page.get_by_label("الرمز السري")).to_have_attribute("aria-invalid", "true")
+    await expect(page.get_by_label("رقم الطلب")).to_have_attribute("aria-invalid", "false")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#resume-dialog")).to_be_hidden()
+    await expect(page.get_by_role("button", name="متابعة طلب سابق")).to_be_focused()
+    assert await inbox_texts(house) == []
+    await page.get_by_role("button", name="متابعة طلب سابق").click()
+    await expect(page.get_by_role("alert")).to_be_hidden()
+    assert await page.get_by_label("رقم الطلب").input_value() == ""
+
+
+async def test_a_code_that_waits_for_the_network_is_not_shown(house: Any, page: Page) -> None:
+    await page.context.set_offline(True)
+    await page.get_by_role("button", name="متابعة طلب سابق").click()
+    await page.get_by_label("رقم الطلب").fill("482731")
+    await page.get_by_label("الرمز السري").fill("01734652")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".message.in .text")).to_have_text("482-731 ••••-••••")
+    await page.context.set_offline(False)
+    await page.reload()
+    await expect(page.locator(".message.in.received")).to_have_count(1, timeout=15_000)
+    await expect(page.locator(".message.in .text")).not_to_contain_text("4652")
+    assert await inbox_texts(house) == [("482-731 0173-4652", "resume")]

@@ -75,6 +75,13 @@ async def test_the_inbox_holds_neither_token_nor_address(house: Any, arrive: Any
     assert stored == address
 
 
+async def test_a_code_is_not_shown_even_before_it_is_handled(house: Any, arrive: Any) -> None:
+    citizen = await arrive()
+    await citizen.post("482-731 0173-4652", choice="resume")
+    assert [row.text for row in await rows(house, InboxRow)] == ["482-731 0173-4652"]
+    assert [m["text"] for m in (await citizen.history())["messages"]] == ["482-731 ••••-••••"]
+
+
 async def test_only_what_was_sent_is_shown(house: Any, arrive: Any) -> None:
     citizen = await arrive()
     await citizen.post("سؤال")
