@@ -26,14 +26,17 @@ class Status:
         """See `Action.run`."""
         rows = await self._tickets.of_conversation(turn.session, turn.conversation.id)
         named = turn.ticket_number
+        resume = Choice("resume", self._catalogue.label("resume", turn.language))
         if named is not None and numbers.is_valid(named):
             rows = [row for row in rows if row.number == named]
             if not rows:
-                line = self._catalogue.line("status_not_yours", turn.language, number=named)
+                line = self._catalogue.line(
+                    "status_not_yours", turn.language, number=named, choices=(resume,)
+                )
                 return ActionResult((line,))
         if not rows:
             offer = Choice("complaint", self._catalogue.label("complaint", turn.language))
-            line = self._catalogue.line("status_none", turn.language, choices=(offer,))
+            line = self._catalogue.line("status_none", turn.language, choices=(offer, resume))
             return ActionResult((line,))
         unsettled = [row for row in rows if row.state != CLOSED]
         told = unsettled[:_MOST] or rows[:1]

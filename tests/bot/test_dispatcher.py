@@ -225,7 +225,7 @@ async def test_thanks(talk: Talk) -> None:
 
 async def test_status_without_a_ticket_offers_a_complaint(talk: Talk) -> None:
     (said,) = await talk.say("وش صار على شكواي")
-    assert (refs([said]), buttons(said)) == (["status_none"], ["complaint"])
+    assert (refs([said]), buttons(said)) == (["status_none"], ["complaint", "resume"])
     assert refs(await talk.say("نعم")) == ["complaint_details"]
 
 
