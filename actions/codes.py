@@ -62,6 +62,12 @@ def blank(text: str) -> str:
     return "".join(kept)
 
 
+def blank_beside_number(text: str) -> str:
+    """`blank`, where the text names a ticket too; eight digits alone are a telephone number."""
+    named = named_in(text)
+    return blank(text) if any(numbers.is_valid(number) for number in named.numbers) else text
+
+
 def words_besides(text: str) -> int:
     """How many words a text has besides digits."""
     return len(re.findall(r"[^\W\d_]+", text))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+from sqlalchemy import update
+
 from actions import codes
 from actions.attachments import Attachments
 from actions.tickets import Tickets
@@ -144,8 +146,12 @@ class Worker:
         async with self._db.write() as session:
             await self._inbox.finish(session, claimed, state="poison")
             conversation = await conversations.load(session, row.conversation_id, lock=True)
+            statement = codes.blank_beside_number(row.text)
+            await session.execute(
+                update(InboxRow).where(InboxRow.id == row.id).values(text=statement)
+            )
             ticket = await self._tickets.open(
-                session, conversation, kind="unhandled", statement=codes.blank(row.text)
+                session, conversation, kind="unhandled", statement=statement
             )
             language: Language = "en" if conversation.language == "en" else "ar"
             await self._outbox.put(

@@ -79,6 +79,12 @@ def test_blanking_takes_the_code_alone(text: str, blanked: str) -> None:
     assert codes.named_in(blanked).codes == ()
 
 
+def test_eight_digits_without_a_ticket_are_left_to_staff() -> None:
+    number = numbers.draw()
+    assert codes.blank_beside_number("اتصلوا بي على 5512 3456") == "اتصلوا بي على 5512 3456"
+    assert codes.blank_beside_number(f"{number} 5512 3456") == f"{number} •••• ••••"
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_read_and_blanked(text: str) -> None:
     found = codes.named_in(text)

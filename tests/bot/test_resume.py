@@ -422,6 +422,7 @@ async def test_a_message_that_cannot_be_handled_keeps_no_code(
     assert refs(await talk.deliver()) == ["ticket_opened_unhandled"]
     new = (await talk.tickets())[-1]
     assert await talk.statement(new) == f"{number} ••••-••••"
+    assert (await talk.inbox())[-1].text == f"{number} ••••-••••"
 
 
 async def test_status_of_anothers_number_says_how_to_follow_it(talk: Talk) -> None:
