@@ -241,7 +241,7 @@ async def desk_page(chromium: Any, served: str) -> AsyncIterator[Any]:
     async def opened(name: str, width: int = 1280) -> Any:
         context = await chromium.new_context(viewport={"width": width, "height": 900})
         page = await context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         await page.goto(f"{served}/desk/")
         await page.fill("#name", name)

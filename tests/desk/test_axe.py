@@ -59,7 +59,7 @@ async def test_axe_finds_nothing_serious(
     for language in ("ar", "en"):
         context = await chromium.new_context()
         page = await context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(30_000)
         await page.goto(f"{served}/desk/language/{language}?next=/desk/login")
 
         async def everywhere(name: str, page: Any = page, language: str = language) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from typing import Any
 
 import pytest
 
 pytestmark = pytest.mark.browser
 
-#: What the issue promises of live pages, in milliseconds.
-LIVE = 2_000
+#: How long a machine that has much else to do may take, in milliseconds. How fast it is as a rule
+#: is measured by `test_news_is_on_the_page_within_two_seconds` alone.
+LIVE = 30_000
 
 
 @pytest.fixture
@@ -96,6 +99,30 @@ async def test_taking_over_is_seen_at_both_desks_and_moves_no_focus(
     assert await hers.input_value("#reply") == "Half a reply and more"
 
 
+async def test_news_is_on_the_page_within_two_seconds(
+    house: Any, sara: Any, omar: Any, desk_page: Any
+) -> None:
+    """The middle one of five, so that a pause of the machine decides nothing."""
+    queue, talk = await desk_page(sara.name), await desk_page(omar.name)
+    number = await house.ticket()
+    await talk.click(f"#t-{number}")
+    await talk.wait_for_selector("#reply")
+    took: dict[str, list[float]] = {"ticket": [], "message": []}
+    for turn in range(5):
+        began = time.monotonic()
+        new = await house.ticket(address=f"citizen-{turn + 2}")
+        await queue.wait_for_selector(f"#t-{new}", timeout=LIVE)
+        took["ticket"].append(time.monotonic() - began)
+        began = time.monotonic()
+        await house.says(f"هل من جديد {turn}؟")
+        await talk.wait_for_selector(f"text=هل من جديد {turn}؟", timeout=LIVE)
+        took["message"].append(time.monotonic() - began)
+    assert {what: statistics.median(times) < 2 for what, times in took.items()} == {
+        "ticket": True,
+        "message": True,
+    }, took
+
+
 async def test_the_queue_is_live_and_steals_no_focus(
     house: Any, sara: Any, omar: Any, desk_page: Any
 ) -> None:
@@ -127,7 +154,7 @@ async def test_the_keyboard_alone_suffices(
     number = await house.ticket("أين معاملتي؟")
     await house.ticket("أخرى", address="citizen-2")
     page = await (await chromium.new_context()).new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     await page.goto(f"{served}/desk/")
     keys = page.keyboard
 
@@ -213,7 +240,7 @@ async def test_without_a_script_everything_is_done_by_links_and_forms(
     number = await house.ticket()
     context = await chromium.new_context(java_script_enabled=False)
     page = await context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     await page.goto(f"{served}/desk/")
     await page.fill("#name", sara.name)
     await page.fill("#password", "correct horse battery")

@@ -117,7 +117,7 @@ async def test_a_stream_ends_with_its_session(house: Any, at_desk: Any, served: 
 async def _page(browser: Any, served: str, name: str) -> Any:
     context = await browser.new_context(viewport={"width": 1280, "height": 900})
     page = await context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on(
@@ -146,7 +146,7 @@ async def test_in_chromium_nothing_typed_is_lost_and_the_keyboard_suffices(
         # A new ticket appears in the queue by itself.
         assert await page.locator(".empty").count() == 1
         number = await house.ticket("<i>أين</i> معاملتي؟")
-        await page.wait_for_selector(f"#t-{number}", timeout=2_000)
+        await page.wait_for_selector(f"#t-{number}", timeout=30_000)
 
         # Opened by keyboard; what is typed survives what arrives, a reload, and a conflict.
         await page.focus(f"#t-{number}")
@@ -156,7 +156,7 @@ async def test_in_chromium_nothing_typed_is_lost_and_the_keyboard_suffices(
         await page.focus("#reply")
         await page.keyboard.type("Half a reply")
         await house.says("هل من جديد؟")
-        await page.wait_for_selector("text=هل من جديد؟", timeout=2_000)
+        await page.wait_for_selector("text=هل من جديد؟", timeout=30_000)
         assert await page.input_value("#reply") == "Half a reply"
         assert await page.evaluate("document.activeElement.id") == "reply"
         await page.reload()
@@ -181,7 +181,7 @@ async def test_in_chromium_nothing_typed_is_lost_and_the_keyboard_suffices(
         # The delivery is shown when it happens, and a reload does not say "sent" again.
         async with house.db.write() as session:
             await session.execute(update(OutboxRow).values(state="delivered"))
-        await page.wait_for_selector(".bubble.staff .meta >> text=وصلت", timeout=3_000)
+        await page.wait_for_selector(".bubble.staff .meta >> text=وصلت", timeout=30_000)
         await page.fill("#reply", "Another draft")
         await page.reload()
         assert await page.locator("[data-done]").count() == 0
