@@ -4,28 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.minds import URGENT, action, answer, clarify, entry, intake
+from tests.support.minds import answer, clarify, entry
 from tests.support.talk import Talk, buttons, refs
-
-TABLE = {
-    "سؤال أ": answer("faq-a"),
-    "what is b": answer("faq-b"),
-    "سؤال مبهم": clarify("faq-a", "faq-b", "faq-c"),
-    "شكوى": intake("complaint"),
-    "عندي شكوى عن تأخر معاملتي شهرين": intake("complaint", "faq-a"),
-    "شكوى لا يعرف قسمها ولا موضوعها": intake("complaint", "faq-a", among=0.2),
-    "أريد موظفا": intake("human"),
-    "اقتراح": intake("suggestion"),
-    "هل صحيح أن الرسوم ستلغى": action("rumour"),
-    "وش صار على شكواي": action("status"),
-    "السلام عليكم": action("greeting"),
-    "hello": action("greeting"),
-    "شكرا": action("thanks"),
-    "خطر": URGENT,
-    "خطر آخر": URGENT,
-    "سؤال ينتهي بعرض": answer("faq-a", offers=("ticket",)),
-}
-LONG = "عندي شكوى عن تأخر معاملتي شهرين"
+from tests.support.turns import LONG, TABLE
 
 
 @pytest.fixture

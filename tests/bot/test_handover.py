@@ -6,28 +6,8 @@ import pytest
 
 from core import conversations
 from core.conversations import BOT, HUMAN
-from tests.support.minds import URGENT, action, answer, clarify, intake
 from tests.support.talk import Talk, refs
-
-TABLE = {
-    "سؤال أ": answer("faq-a"),
-    "what is b": answer("faq-b"),
-    "سؤال مبهم": clarify("faq-a", "faq-b", "faq-c"),
-    "شكوى": intake("complaint"),
-    "عندي شكوى عن تأخر معاملتي شهرين": intake("complaint", "faq-a"),
-    "شكوى لا يعرف قسمها ولا موضوعها": intake("complaint", "faq-a", among=0.2),
-    "أريد موظفا": intake("human"),
-    "اقتراح": intake("suggestion"),
-    "هل صحيح أن الرسوم ستلغى": action("rumour"),
-    "وش صار على شكواي": action("status"),
-    "السلام عليكم": action("greeting"),
-    "hello": action("greeting"),
-    "شكرا": action("thanks"),
-    "خطر": URGENT,
-    "خطر آخر": URGENT,
-    "سؤال ينتهي بعرض": answer("faq-a", offers=("ticket",)),
-}
-LONG = "عندي شكوى عن تأخر معاملتي شهرين"
+from tests.support.turns import LONG, TABLE
 
 
 @pytest.fixture

@@ -3,18 +3,14 @@ server on another. Worker and sender are driven step by step, and tests move the
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import shutil
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from sqlalchemy import select
 
 from bot.root import Mind, Root, build_app
@@ -28,25 +24,8 @@ from tests.support import graph_server as meta
 from tests.support.graph_server import GraphServer, Sent
 from tests.support.graph_webhooks import PERSON, document, post
 from tests.support.minds import Plan, entry, scripted_mind
+from tests.support.serving import serving
 from tests.support.talk import ManualClock
-
-
-@contextlib.asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[str]:
-    """The app behind a real server on a free port; yields its origin."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        server.force_exit = True
-        await task
-        listener.close()
 
 
 class Ministry:
