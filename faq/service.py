@@ -17,7 +17,7 @@ from core.encoder import Encoder
 from core.errors import InputError
 from core.logs import get_logger
 from core.memory import give_back
-from faq.entries import KnowledgeBase
+from faq.entries import FaqEntry, KnowledgeBase
 from faq.findings import Finding
 from faq.index import FaqIndex, build_index, is_learnt
 from faq.loader import load_faq
@@ -30,38 +30,17 @@ LOOK = 2.0
 Progress = Callable[[str], None]
 
 
-class FaqService:
-    """Holds the index in service. Reading it is safe from any thread."""
+class KnowledgeService:
+    """Holds the knowledge base in service: the files alone, for processes that answer nobody."""
 
-    def __init__(
-        self,
-        folder: Path,
-        negatives: Sequence[str],
-        encoder: Encoder,
-        store: ArrayStore | None,
-        today: Callable[[], date],
-        learn: Callable[[], None] | None = None,
-    ) -> None:
-        """`learn`, where given, learns what the store lacks in another process, so that this one
-        neither grows nor stalls; if it fails, learning happens here."""
-        self._learn = learn
+    def __init__(self, folder: Path, today: Callable[[], date]) -> None:
         self._folder = folder
-        self._negatives = tuple(negatives)
-        self._encoder = encoder
-        self._store = store
         self._today = today
         self._knowledge: KnowledgeBase | None = None
-        self._index: FaqIndex | None = None
         self._findings: tuple[Finding, ...] = ()
         self._seen: object = None
         self._day: date | None = None
-
-    @property
-    def index(self) -> FaqIndex:
-        """The index in service."""
-        if self._index is None:
-            raise RuntimeError("the FAQ was not loaded")
-        return self._index
+        self._valid: tuple[FaqEntry, ...] = ()
 
     @property
     def knowledge(self) -> KnowledgeBase:
@@ -115,9 +94,8 @@ class FaqService:
             self._seen = signature
             return changed
         if today != self._day and self._knowledge is not None:
-            before = [entry.id for entry in self.index.entries]
-            valid = [e.id for e in self._knowledge.entries if e.is_valid_on(today)]
-            if before != valid:
+            before = [entry.id for entry in self._valid]
+            if before != [e.id for e in self._knowledge.entries if e.is_valid_on(today)]:
                 self._serve(self._knowledge, today)
                 return True
             self._day = today
@@ -129,7 +107,7 @@ class FaqService:
             await asyncio.sleep(LOOK)
             try:
                 if await asyncio.to_thread(self.refresh):
-                    log.info("FAQ exchanged", entries=len(self.index.entries))
+                    log.info("FAQ exchanged", entries=len(self._valid))
             except asyncio.CancelledError:
                 raise
             except Exception:
@@ -138,13 +116,9 @@ class FaqService:
     def _serve(
         self, knowledge: KnowledgeBase, today: date, progress: Progress = lambda _line: None
     ) -> None:
-        known = (knowledge, self._negatives, self._encoder, today)
-        if self._learn and self._store and not is_learnt(*known, self._store):
-            self._learn()
-        index = build_index(*known, self._store, progress)
+        """Take into service; what fails leaves the former one there."""
         self._knowledge, self._day = knowledge, today
-        self._index = index
-        give_back()
+        self._valid = tuple(entry for entry in knowledge.entries if entry.is_valid_on(today))
 
     def _signature(self) -> object:
         """Changes when a file of the folder does."""
@@ -156,3 +130,43 @@ class FaqService:
             )
         except OSError:
             return "unreadable"
+
+
+class FaqService(KnowledgeService):
+    """Holds the index in service as well. Reading it is safe from any thread."""
+
+    def __init__(
+        self,
+        folder: Path,
+        negatives: Sequence[str],
+        encoder: Encoder,
+        store: ArrayStore | None,
+        today: Callable[[], date],
+        learn: Callable[[], None] | None = None,
+    ) -> None:
+        """`learn`, where given, learns what the store lacks in another process, so that this one
+        neither grows nor stalls; if it fails, learning happens here."""
+        super().__init__(folder, today)
+        self._learn = learn
+        self._negatives = tuple(negatives)
+        self._encoder = encoder
+        self._store = store
+        self._index: FaqIndex | None = None
+
+    @property
+    def index(self) -> FaqIndex:
+        """The index in service."""
+        if self._index is None:
+            raise RuntimeError("the FAQ was not loaded")
+        return self._index
+
+    def _serve(
+        self, knowledge: KnowledgeBase, today: date, progress: Progress = lambda _line: None
+    ) -> None:
+        known = (knowledge, self._negatives, self._encoder, today)
+        if self._learn and self._store and not is_learnt(*known, self._store):
+            self._learn()
+        index = build_index(*known, self._store, progress)
+        super()._serve(knowledge, today)
+        self._index = index
+        give_back()
