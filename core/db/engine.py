@@ -60,7 +60,7 @@ class Database:
         except ImportError:
             raise ConfigError(
                 "NATIQ_DATABASE_URL names PostgreSQL, whose driver is not installed; "
-                "install it with: pip install 'psycopg[binary]'"
+                "run make setup again"
             ) from None
         # SQLite's transactions always read one moment; PostgreSQL's do when asked to.
         reading = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
