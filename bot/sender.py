@@ -165,9 +165,12 @@ class Sender:
     async def _send(self, claimed: Claimed) -> None:
         envelope = claimed.envelope
         channel = self._channels[claimed.channel]
+        if claimed.attempt == 1:
+            metrics.STAGES.labels("outbox_wait").observe(claimed.waited)
         try:
-            async with asyncio.timeout(self._timeout or SEND_TIMEOUT):
-                delivery: Delivery = await channel.send(envelope)
+            with metrics.STAGES.labels("send").time():
+                async with asyncio.timeout(self._timeout or SEND_TIMEOUT):
+                    delivery: Delivery = await channel.send(envelope)
         except TimeoutError:
             await self._failed(claimed, ChannelError("timeout", uncertain=True))
         except ChannelError as error:
@@ -179,7 +182,8 @@ class Sender:
             log.exception("channel broke")
             await self._failed(claimed, ChannelError(type(error).__name__, uncertain=True))
         else:
-            state = await self._outbox.sent(claimed, delivery.external_id)
+            with metrics.STAGES.labels("settle").time():
+                state = await self._outbox.sent(claimed, delivery.external_id)
             if state in ("failed", "pending"):  # the platform said so before we came to it
                 for topic in (OUTBOX, DESK):
                     await self._wakeup.wake(topic)

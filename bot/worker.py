@@ -95,10 +95,14 @@ class Worker:
                 # It killed whoever handled it before it could be counted as failed.
                 await self._hand_to_staff(claimed)
                 return
-            decision = await self._understand(claimed)
-            async with self._db.write() as session:
-                await self._inbox.finish(session, claimed)
-                await self._dispatcher.handle(session, row, decision)
+            if row.attempts == 1:
+                metrics.STAGES.labels("inbox_wait").observe(claimed.waited)
+            with metrics.STAGES.labels("understand").time():
+                decision = await self._understand(claimed)
+            with metrics.STAGES.labels("handle").time():
+                async with self._db.write() as session:
+                    await self._inbox.finish(session, claimed)
+                    await self._dispatcher.handle(session, row, decision)
         except StaleLeaseError:
             log.warning("lease was taken over, work thrown away", attempt=row.attempts)
         except asyncio.CancelledError:

@@ -12,6 +12,17 @@ HANDLING = Histogram(
     "Time from claiming a message to committing what it causes",
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
+#: `accept`: reading and storing what WhatsApp's webhook brought. `inbox_wait`: from then until a
+#: worker has the message. `understand`, `handle`: the two parts of handling, the
+#: second a transaction. `outbox_wait`: from the answer's row until it is given to its channel, the
+#: platform's pace and held messages included. `send`: the platform's call. `settle`: noting that it
+#: was sent. Waits are told of a message's first attempt.
+STAGES = Histogram(
+    "natiq_stage_seconds",
+    "Time of each stage of a message",
+    ["stage"],
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+)
 SENDS = Counter(
     "natiq_sends_total", "Attempts to send, by channel and what came of them", ["channel", "result"]
 )

@@ -54,10 +54,12 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message under a lease, its attempt already counted."""
+    """A message under a lease, its attempt already counted; it had `waited` so many seconds since
+    it was accepted."""
 
     row: InboxRow
     lease: Lease
+    waited: float = 0.0
 
 
 class Inbox:
@@ -202,7 +204,8 @@ class Inbox:
                     await leases.check(session, lease, None)
                     continue
                 row.attempts += 1
-                return Claimed(row, lease)
+                waited = (self._clock() - row.received_at).total_seconds()
+                return Claimed(row, lease, max(waited, 0.0))
         return None
 
     async def finish(self, session: AsyncSession, claimed: Claimed, state: str = "done") -> None:

@@ -51,7 +51,8 @@ _AFTER = "after"
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message under a lease, with the address it goes to; its attempt already counted."""
+    """A message under a lease, with the address it goes to; its attempt already counted. It had
+    `waited` so many seconds since it was put here."""
 
     envelope: Envelope
     channel: str
@@ -59,6 +60,7 @@ class Claimed:
     attempt: int
     window_start: datetime | None = None
     last_inbound_at: datetime | None = None
+    waited: float = 0.0
 
 
 class Outbox:
@@ -182,6 +184,7 @@ class Outbox:
                     row.attempts,
                     person.window_start,
                     person.last_inbound_at,
+                    max((self._clock() - row.created_at).total_seconds(), 0.0),
                 )
         return None
 

@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 
 from bot.channels.whatsapp.receive import Receiver, count
+from core import metrics
 from core.logs import get_logger
 
 log = get_logger(__name__)
@@ -83,7 +84,8 @@ def create_whatsapp_router(deps: WebhookDeps) -> APIRouter:
             count("malformed")
             return PlainTextResponse("bad request", 400)
         try:
-            await deps.receiver.take(payload)
+            with metrics.STAGES.labels("accept").time():
+                await deps.receiver.take(payload)
         except Exception:
             # Meta gives it again, for seven days.
             count("not_stored")
