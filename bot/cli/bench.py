@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bot.cli import bench_serve
 from bot.cli.common import command, print_json, say, settings_and_logs
 from core.errors import InputError
 from nlu.benchmark import IntentBench, Labelled, read_csv, sample, score
@@ -22,6 +23,9 @@ app = typer.Typer(help="Measure understanding and speed.", no_args_is_help=True)
 @app.callback()
 def _group() -> None:
     """Measure understanding and speed."""
+
+
+app.command("serve")(bench_serve.serve)
 
 
 @app.command()
