@@ -13,6 +13,7 @@ from functools import partial
 
 from bot.understanding import Understanding
 from core.arrays import ArrayStore
+from core.batching import BatchingEncoder
 from core.clock import Clock, utc_now
 from core.encoder import Encoder
 from core.errors import ConfigError
@@ -59,7 +60,7 @@ def build_mind(
     store = ArrayStore(settings.model_dir / "learnt")
     served = OnnxEncoder(settings.model_dir / "encoder")
     remembering = RememberingEncoder(served, store) if learn_here else None
-    encoder: Encoder = remembering or served
+    encoder: Encoder = remembering or BatchingEncoder(served)
 
     def today() -> date:
         return clock().astimezone(settings.zone).date()

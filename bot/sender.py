@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from math import ceil
 
+from bot.stepping import take_steps
 from core import metrics
 from core.clock import Clock, utc_now
 from core.errors import ChannelError, StaleLeaseError
@@ -66,17 +67,7 @@ class Sender:
     async def run(self) -> None:
         """Send for ever; errors of the database are waited out. When cancelled it first lets what
         is on its way arrive, for a moment, so that an orderly stop doubles nothing."""
-        while True:
-            step = asyncio.create_task(self.step())
-            try:
-                if not await asyncio.shield(step):
-                    await self._wakeup.wait(OUTBOX, await self._pause())
-            except asyncio.CancelledError:
-                await _let_finish(step)
-                raise
-            except Exception:
-                log.exception("sender step failed")
-                await asyncio.sleep(POLL)
+        await take_steps(self.step, self._rest, name="sender", pause=POLL, finish=FINISH)
 
     async def step(self) -> bool:
         """Send one message; False when none is due (on a channel whose pace allows one)."""
@@ -103,6 +94,9 @@ class Sender:
                 log.warning("send lease was taken over", attempt=claimed.attempt)
         await self._wakeup.wake(conversation_topic(envelope.conversation_id))
         return True
+
+    async def _rest(self) -> None:
+        await self._wakeup.wait(OUTBOX, await self._pause())
 
     async def _ready(self) -> list[str]:
         """The channels that take one more message now."""
@@ -209,11 +203,3 @@ class Sender:
         await self._wakeup.wake(DESK)
         metrics.SENDS.labels(claimed.channel, "given up").inc()
         log.error("message given up", reason=error.reason, attempts=claimed.attempt)
-
-
-async def _let_finish(step: asyncio.Task[bool]) -> None:
-    try:
-        await asyncio.wait({step}, timeout=FINISH)
-    finally:
-        step.cancel()
-        await asyncio.gather(step, return_exceptions=True)

@@ -1,6 +1,6 @@
 """What the processes of one installation share: hints that there is work, news for those who
-watch, and the pace of sending. By Redis where `NATIQ_REDIS_URL` is set; else each process has its
-own, and others find work at their next look."""
+watch, the pace of sending, and what was decided. By Redis where `NATIQ_REDIS_URL` is set; else each
+process has its own, and others find work at their next look."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from core.bus import JoinedWakeup
+from core.cache import Cache, LocalCache
 from core.crypto import Vault
 from core.rates import LocalRateLimits, RateLimits
 from core.redis_bus import RedisEventBus
+from core.redis_cache import RedisCache
 from core.redis_connection import RedisConnection
 from core.redis_rates import RedisRateLimits
 from core.redis_wakeup import RedisWakeup
@@ -24,6 +26,7 @@ class Shared:
 
     wakeup: Wakeup
     rates: RateLimits
+    cache: Cache
     close: Callable[[], Awaitable[None]]
 
 
@@ -34,7 +37,7 @@ def share(settings: Settings, vault: Vault) -> Shared:
         ConfigError: the address of Redis is malformed.
     """
     if settings.redis_url is None:
-        return Shared(LocalWakeup(), LocalRateLimits(), _nothing)
+        return Shared(LocalWakeup(), LocalRateLimits(), LocalCache(), _nothing)
     connection = RedisConnection(settings.redis_url.get_secret_value())
     bus = RedisEventBus(connection)
 
@@ -43,7 +46,8 @@ def share(settings: Settings, vault: Vault) -> Shared:
         await connection.close()
 
     wakeup = JoinedWakeup(RedisWakeup(connection), bus)
-    return Shared(wakeup, RedisRateLimits(connection, vault), close)
+    rates = RedisRateLimits(connection, vault)
+    return Shared(wakeup, rates, RedisCache(connection), close)
 
 
 async def _nothing() -> None:

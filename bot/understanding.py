@@ -71,6 +71,16 @@ class Decision:
         return next((entity.value for entity in self.parse.entities), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a decision rests on besides the text and the conversation's language. `model` is the
+    interpreter's version, None where it is not known."""
+
+    index: FaqIndex
+    day: date
+    model: str | None
+
+
 class Understanding:
     """Decides about texts by one interpreter and one index."""
 
@@ -81,15 +91,25 @@ class Understanding:
         self._index = index
         self._today = today
 
-    def decide(self, text: str, default: Language = "ar") -> Decision:
-        """Decide about one message; `default` is the conversation's language."""
-        return self.decide_many([text], default)[0]
+    def grounds(self) -> Grounds:
+        """What would be decided by now."""
+        return Grounds(self._index(), self._today(), self._interpreter.version)
 
-    def decide_many(self, texts: Sequence[str], default: Language = "ar") -> list[Decision]:
+    def decide(
+        self, text: str, default: Language = "ar", grounds: Grounds | None = None
+    ) -> Decision:
+        """Decide about one message; `default` is the conversation's language. `grounds` are those
+        of now, or those taken before."""
+        return self.decide_many([text], default, grounds)[0]
+
+    def decide_many(
+        self, texts: Sequence[str], default: Language = "ar", grounds: Grounds | None = None
+    ) -> list[Decision]:
         """`decide` for several messages at once."""
+        grounds = grounds or self.grounds()
         cleaned = [clean(text) for text in texts]
         parses = self._interpreter.parse_many(cleaned, default)
-        searches = self._index().search_many(cleaned, self._today())
+        searches = grounds.index.search_many(cleaned, grounds.day)
         return [
             _decide(text, parse, search)
             for text, parse, search in zip(cleaned, parses, searches, strict=True)

@@ -36,6 +36,17 @@ UPDATES = Counter(
 ATTACHMENTS = Counter(
     "natiq_attachments_total", "Files that citizens sent, by what became of them", ["result"]
 )
+DECISIONS = Counter(
+    "natiq_decisions_total",
+    "Decisions about messages, by whether they were found in the cache (hit), made (miss), or made "
+    "because the cache did not work (error)",
+    ["cache"],
+)
+ENCODER_BATCH = Histogram(
+    "natiq_encoder_batch_texts",
+    "Texts that were encoded together",
+    buckets=(1, 2, 4, 8, 16, 32, 64),
+)
 RESUMES = Counter(
     "natiq_resumes_total", "Attempts to follow a ticket by number and code, by result", ["result"]
 )

@@ -82,7 +82,10 @@ class FaqIndex:
         bias: Vectors,
         calibration: Calibration,
         version: str,
+        knowledge_version: str,
     ) -> None:
+        """`version` changes with whatever was learnt from; `knowledge_version` is that of the
+        knowledge base, which changes with any word of it."""
         self._entries = tuple(entries)
         self._featuriser = featuriser
         self._reference = reference
@@ -90,6 +93,8 @@ class FaqIndex:
         self._bias = bias
         self._calibration = calibration
         self.version = version
+        self.knowledge_version = knowledge_version
+        self.by_id = {entry.id: entry for entry in self._entries}
         self._asked = frozenset(fold(text) for text in _examples(self._entries)[0])
 
     @property
@@ -192,7 +197,7 @@ def build_index(
     ]
     featuriser = Featuriser(encoder, Arabizi(arabic, english))
     if not entries:
-        return FaqIndex((), featuriser, _NOTHING, _EMPTY, _EMPTY, _SILENT, key)
+        return FaqIndex((), featuriser, _NOTHING, _EMPTY, _EMPTY, _SILENT, key, knowledge.version)
     stored = store.load(_KIND, key) if store is not None else None
     if stored is None:
         progress(f"Reading {len(texts)} phrasings of {len(entries)} entries")
@@ -220,7 +225,9 @@ def build_index(
         weights, bias = stored["weights"], stored["bias"]
         calibration = Calibration.from_arrays(stored)
     reference = _reference(entries, features, truth)
-    return FaqIndex(entries, featuriser, reference, weights, bias, calibration, key)
+    return FaqIndex(
+        entries, featuriser, reference, weights, bias, calibration, key, knowledge.version
+    )
 
 
 def _examples(entries: Sequence[FaqEntry]) -> tuple[list[str], list[int]]:

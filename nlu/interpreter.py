@@ -54,6 +54,12 @@ class ParseResult:
 class Interpreter(Protocol):
     """Understands messages."""
 
+    @property
+    def version(self) -> str | None:
+        """Changes whenever what is understood of any text may change; part of every cache key.
+        None while it is not known: then nothing is kept."""
+        ...
+
     def parse(self, text: str, default: Language = "ar") -> ParseResult:
         """Understand one message; `default` is the language when the text does not show one.
 

@@ -42,12 +42,14 @@ class LocalInterpreter:
         arabizi: Arabizi,
         weights: Vectors,
         bias: Vectors,
+        version: str,
     ) -> None:
         self._intents = tuple(intents)
         self._featuriser = featuriser
         self._arabizi = arabizi
         self._weights = weights
         self._bias = bias
+        self.version: str | None = version
 
     def parse(self, text: str, default: Language = "ar") -> ParseResult:
         """See `Interpreter.parse`."""
@@ -113,7 +115,7 @@ def train_local(
     else:
         featuriser.fit(texts, stored["vectors"])
         weights, bias = stored["weights"], stored["bias"]
-    return LocalInterpreter(intents, featuriser, arabizi, weights, bias)
+    return LocalInterpreter(intents, featuriser, arabizi, weights, bias, key)
 
 
 def _key(texts: Sequence[str], labels: Sequence[int], encoder: Encoder) -> str:
