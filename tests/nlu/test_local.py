@@ -141,3 +141,10 @@ def test_the_built_model_knows_every_intent() -> None:
         parses = interpreter.parse_many(texts[:40])
         right = sum(parse.intent == intent for parse in parses)
         assert right / len(parses) > 0.9, intent
+
+
+def test_its_version_follows_what_it_learnt(interpreter: LocalInterpreter) -> None:
+    again = train_local(EXAMPLES, QUESTIONS, HashEncoder())
+    other = train_local(EXAMPLES, QUESTIONS[:-1], HashEncoder())
+    assert interpreter.version == again.version != other.version
+    assert train_local(EXAMPLES, QUESTIONS, HashEncoder(32)).version != interpreter.version
