@@ -24,8 +24,8 @@ async def take_steps(
 
     When cancelled, the step that is under way may still take `finish` seconds, so that an orderly
     stop leaves no lease behind and doubles nothing; then it is cancelled as well. No other step is
-    begun, even where a library swallowed the cancellation: before Python 3.12 `asyncio.wait_for`
-    may (python/cpython issue 86296), and the database's pool waits by it.
+    begun, even where a library swallowed the cancellation, as `asyncio.wait_for` may before Python
+    3.12 (python/cpython issue 86296).
     """
     while True:
         _end_if_cancelled()
