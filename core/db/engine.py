@@ -2,12 +2,14 @@
 
 On SQLite: WAL with `synchronous=FULL` (a committed message survives a power cut), foreign keys
 on, and every write transaction begins IMMEDIATE, so that two writers wait for each other at the
-start instead of failing in the middle.
+start instead of failing in the middle. Writers of one process wait in a line for that: SQLite knows
+no line, its writers sleep and try again, and the unlucky ones starve while others come and go.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -68,6 +70,7 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+        self._line = _Line() if self.is_sqlite else contextlib.nullcontext()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -77,9 +80,14 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
-        """A session whose block is one transaction."""
+        """A session whose block is one transaction. On SQLite the next begins when it ends, so
+        there is none within another."""
         engine = self.engine.execution_options(natiq_write=True)
-        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+        async with (
+            self._line,
+            AsyncSession(engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     async def migrate(self) -> None:
@@ -96,6 +104,25 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+class _Line:
+    """One after another, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._holder: asyncio.Task[Any] | None = None
+
+    async def __aenter__(self) -> None:
+        task = asyncio.current_task()
+        if self._holder is task:
+            raise RuntimeError("a write transaction within another would wait for itself")
+        await self._lock.acquire()
+        self._holder = task
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._holder = None
+        self._lock.release()
 
 
 def _upgrade(connection: Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -14,6 +15,13 @@ from core.db.tables import Contact, ConversationRow, LoginAttemptRow
 from core.errors import ConfigError
 
 NOW = datetime(2026, 8, 3, 7, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def sqlite(sqlite_address: str) -> AsyncIterator[Database]:
+    made = Database(sqlite_address)
+    yield made
+    await made.close()
 
 
 async def _count(database: Database) -> int:
@@ -50,6 +58,40 @@ async def test_a_reader_sees_one_moment(database: Database) -> None:
             writer.add(LoginAttemptRow(key="k", at=NOW))
         assert await session.scalar(query) == 0, "a reader is not disturbed, and disturbs nobody"
     assert await _count(database) == 1
+
+
+async def test_writers_of_one_process_get_their_turn_in_order(sqlite: Database) -> None:
+    """The line holds however long each takes: nobody who came later is served before."""
+    served: list[int] = []
+    first_writes, first_may_end = asyncio.Event(), asyncio.Event()
+
+    async def write(number: int) -> None:
+        async with sqlite.write() as session:
+            session.add(LoginAttemptRow(key=str(number), at=NOW))
+            await session.flush()
+            served.append(number)
+            if number == 0:
+                first_writes.set()
+                await first_may_end.wait()
+
+    first = asyncio.create_task(write(0))
+    await first_writes.wait()
+    others = [asyncio.create_task(write(number)) for number in range(1, 8)]
+    await asyncio.sleep(0)  # all of them stand in the line
+    others[3].cancel()
+    first_may_end.set()
+    await asyncio.gather(first, *others, return_exceptions=True)
+    assert served == [0, 1, 2, 3, 5, 6, 7], "whoever gives up holds up nobody"
+
+
+async def test_a_write_within_a_write_is_refused(sqlite: Database) -> None:
+    async with sqlite.write():
+        with pytest.raises(RuntimeError, match="within another"):
+            async with sqlite.write():
+                pass
+    async with sqlite.write() as session:
+        session.add(LoginAttemptRow(key="after", at=NOW))
+    assert await _count(sqlite) == 1
 
 
 async def test_writers_wait_for_each_other(address: str, database: Database) -> None:
