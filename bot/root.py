@@ -1,6 +1,6 @@
 """The composition root: settings in, a wired system out. Nothing else chooses implementations.
 
-root = build_app(load_settings())
+root = build_app(load_settings())                   # or some of its roles: roles={"sender"}
 await root.start()      # tables, worker, sender, watcher
 ...
 await root.stop()
@@ -9,57 +9,55 @@ await root.stop()
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from functools import partial
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from actions.attachments import Attachments
-from actions.base import Action
 from actions.deadlines import WorkingHours
-from actions.emergency import Emergency
-from actions.intake import Intake
-from actions.resume import Resume
 from actions.silence import Silence
 from actions.staff import Staff
-from actions.status import Status
 from actions.tickets import Tickets
-from bot.answers import Answers
 from bot.channels.telegram.channel import TEXT_LIMITS as TELEGRAM_LIMITS
 from bot.channels.telegram.identity import TELEGRAM
 from bot.channels.web.channel import WebChannel
 from bot.channels.whatsapp.compose import TEXT_LIMITS as WHATSAPP_LIMITS
 from bot.channels.whatsapp.identity import WHATSAPP
-from bot.commands import Commands
-from bot.dispatcher import Dispatcher
 from bot.fetcher import Fetcher
-from bot.greeting import Names, greeting
+from bot.greeting import Names
 from bot.housekeeper import Housekeeper
-from bot.media import MediaHandler
-from bot.menu import Menu
-from bot.mind import Mind, Progress, build_mind
 from bot.sender import Sender
 from bot.shared import Shared, share
-from bot.worker import Worker
 from core.catalogue import Catalogue
 from core.clock import Clock, utc_now
 from core.contacts import Contacts
 from core.crypto import Vault
+from core.db.alone import Alone
 from core.db.engine import Database
+from core.logs import get_logger
 from core.messages import Channel, Language, MediaSource
 from core.queues.inbox import Inbox
 from core.queues.outbox import Outbox
 from core.settings import Settings, resolve_secret_key
 from core.wakeup import Wakeup
-from faq.service import FaqService
+from faq.entries import KnowledgeBase
+from faq.service import KnowledgeService
 
-if TYPE_CHECKING:  # loads the client library, which only those need who have a token
+if TYPE_CHECKING:  # imported where they are made: each is large, and not every role needs it
     from bot.channels.telegram.wiring import Telegram
     from bot.channels.whatsapp.wiring import WhatsApp
+    from bot.mind import Mind
+    from bot.worker import Worker
+    from faq.service import FaqService
 
-__all__ = ["REPLIES", "Mind", "Root", "build_app", "build_mind", "names_of"]
+log = get_logger(__name__)
+
+#: What a process may do: `web` serves chat, desk and webhooks; `worker` handles messages, fetches
+#: files and keeps house; `sender` sends; `telegram` polls, or keeps the webhook set.
+Role = Literal["web", "worker", "sender", "telegram"]
+ROLES: frozenset[Role] = frozenset(get_args(Role))
 
 REPLIES = Path(__file__).parent / "replies"
 
@@ -75,6 +73,7 @@ class Root:
     """The wired system."""
 
     settings: Settings
+    roles: frozenset[Role]
     secret_key: bytes = field(repr=False)
     vault: Vault
     db: Database
@@ -95,33 +94,49 @@ class Root:
     telegram: Telegram | None = None
     whatsapp: WhatsApp | None = None
     shared: Shared | None = None
+    files: KnowledgeService | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    stopping: bool = False
 
     @property
     def faq(self) -> FaqService:
-        """The knowledge base in service."""
+        """The knowledge base and the index in service."""
         if self.mind is None:
             raise RuntimeError("this process was built without understanding")
         return self.mind.faq
 
+    @property
+    def knowledge(self) -> KnowledgeBase | None:
+        """The knowledge base in service; None where no role needs it."""
+        service = self.mind.faq if self.mind is not None else self.files
+        return service.knowledge if service is not None else None
+
     async def start(self, *, watch: bool = True) -> None:
-        """Bring the tables up to date and start the loops."""
+        """Bring the tables up to date and start the loops of this process' roles."""
         await self.db.migrate()
-        if self.worker is not None:
+        if "worker" in self.roles:
+            assert self.worker is not None  # noqa: S101 - built with its role
             for number in range(WORKERS):
                 self._spawn(self.worker.run(), f"worker-{number}")
             self._spawn(self.housekeeper.run(), "housekeeper")
-        for number in range(SENDERS):
-            self._spawn(self.sender.run(), f"sender-{number}")
-        for number in range(FETCHERS if self.fetcher.sources else 0):
-            self._spawn(self.fetcher.run(), f"fetcher-{number}")
-        if watch and self.mind is not None:
-            self._spawn(self.mind.faq.watch(), "faq-watch")
-        if self.telegram is not None:
-            self._spawn(self.telegram.run(), "telegram")
+            for number in range(FETCHERS if self.fetcher.sources else 0):
+                self._spawn(self.fetcher.run(), f"fetcher-{number}")
+        if "sender" in self.roles:
+            for number in range(SENDERS):
+                self._spawn(self.sender.run(), f"sender-{number}")
+        service = self.mind.faq if self.mind is not None else self.files
+        if watch and service is not None:
+            self._spawn(service.watch(), "faq-watch")
+        if "telegram" in self.roles and self.telegram is not None:
+            if self.telegram.webhook is None:  # of those who poll, Telegram serves one
+                self._spawn(Alone(self.db, TELEGRAM).run(self.telegram.run), "telegram")
+            else:
+                self._spawn(self.telegram.run(), "telegram")
 
     async def stop(self) -> None:
         """End the loops and close the database. What is unfinished stays in its queue."""
+        self.stopping = True
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
@@ -135,7 +150,17 @@ class Root:
         await self.db.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        self.tasks.append(asyncio.create_task(work, name=name))
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        self.tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A loop that ends by itself with an error will not come back: let it be seen, so that
+        whoever looks after the process begins it anew."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        self.broken.append(task.get_name())
+        log.error("a loop ended", part=task.get_name(), reason=type(error).__name__)
 
 
 def build_app(
@@ -143,14 +168,14 @@ def build_app(
     *,
     channels: Mapping[str, Channel] | None = None,
     mind: Mind | None = None,
-    understand: bool = True,
-    progress: Progress = lambda _line: None,
+    roles: Collection[Role] = ROLES,
+    progress: Callable[[str], None] = lambda _line: None,
     clock: Clock = utc_now,
 ) -> Root:
     """Wire the system.
 
     `channels` replaces the channels that this process sends to; `mind` shares one that is loaded
-    already; `understand=False` leaves it out, for commands that only look at tickets.
+    already; `roles` is what the process is for: nothing for commands that only look at tickets.
 
     Raises:
         ConfigError, InputError: say what to set or mend.
@@ -181,10 +206,13 @@ def build_app(
         channels = made
     windows = {name: one.reply_window for name, one in channels.items() if one.reply_window}
     sources = {name: one for name, one in channels.items() if isinstance(one, MediaSource)}
-    worker = None
-    if understand:
+    worker, files = None, None
+    if "worker" in roles:
+        from bot.handling import build_worker
+        from bot.mind import build_mind
+
         mind = mind or build_mind(settings, progress, clock)
-        worker = _worker(
+        worker = build_worker(
             mind,
             settings,
             clock,
@@ -196,12 +224,17 @@ def build_app(
             names,
             wakeup,
             vault,
-            Intake(catalogue, tickets, hours, attachments, clock),
+            shared.cache,
+            hours,
             attachments,
             lambda name: getattr(channels.get(name), "private_link", None),
         )
+    elif "web" in roles:
+        files = KnowledgeService(settings.faq_dir, lambda: clock().astimezone(settings.zone).date())
+        files.load(progress)
     return Root(
         settings=settings,
+        roles=frozenset(roles),
         secret_key=secret_key,
         vault=vault,
         db=db,
@@ -213,7 +246,8 @@ def build_app(
         names=names,
         tickets=tickets,
         staff=staff,
-        mind=mind,
+        mind=mind if worker is not None else None,
+        files=files,
         worker=worker,
         sender=Sender(
             outbox,
@@ -305,57 +339,6 @@ def _whatsapp(
         wakeup=wakeup,
         catalogue=catalogue,
         clock=clock,
-    )
-
-
-def _worker(
-    mind: Mind,
-    settings: Settings,
-    clock: Clock,
-    db: Database,
-    inbox: Inbox,
-    outbox: Outbox,
-    tickets: Tickets,
-    catalogue: Catalogue,
-    names: Names,
-    wakeup: Wakeup,
-    vault: Vault,
-    intake: Intake,
-    attachments: Attachments,
-    private_chat: Callable[[str], str | None],
-) -> Worker:
-    def today() -> date:
-        return clock().astimezone(settings.zone).date()
-
-    answers = Answers(catalogue, lambda: mind.faq.index, today)
-    status = Status(catalogue, tickets, clock)
-    resume = Resume(catalogue, outbox, status, vault, clock)
-    actions: dict[str, Action] = {
-        "urgent": Emergency(catalogue, tickets),
-        "status": status,
-    }
-    dispatcher = Dispatcher(
-        catalogue,
-        tickets,
-        outbox,
-        answers,
-        intake,
-        actions,
-        Menu(catalogue, lambda: mind.faq.knowledge, today),
-        MediaHandler(catalogue, attachments, tickets),
-        Commands(catalogue, partial(greeting, catalogue, names), private_chat),
-        resume,
-    )
-    return Worker(
-        db,
-        inbox,
-        outbox,
-        tickets,
-        attachments,
-        catalogue,
-        mind.understanding,
-        dispatcher,
-        wakeup,
     )
 
 

@@ -60,6 +60,7 @@ SAFE_FIELDS = frozenset(
         "of",
         "outbox",
         "outcome",
+        "part",
         "path",
         "pid",
         "port",

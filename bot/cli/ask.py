@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from bot.cli.common import command, json_line, print_json, say, settings_and_logs
+from bot.mind import build_mind
 from bot.results import result_of
-from bot.root import REPLIES, build_mind, names_of
+from bot.root import REPLIES, names_of
 from core.catalogue import Catalogue
 from core.errors import InputError
 

@@ -9,7 +9,7 @@ import typer
 
 from bot.cli.common import command, print_json, say, settings_and_logs
 from bot.evaluation import judge, read_cases, summarise
-from bot.root import build_mind
+from bot.mind import build_mind
 
 
 @command

@@ -5,7 +5,20 @@ from __future__ import annotations
 
 import typer
 
-from bot.cli import ask, bench, chat, doctor, evaluate, faq, model, run, staff, ticket
+from bot.cli import (
+    ask,
+    bench,
+    chat,
+    doctor,
+    evaluate,
+    faq,
+    health,
+    model,
+    run,
+    serve,
+    staff,
+    ticket,
+)
 
 app = typer.Typer(
     name="natiq",
@@ -15,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run.run)
+app.command("serve")(serve.serve)
+app.command("health")(health.health)
 app.command("chat")(chat.chat)
 app.command("ask")(ask.ask)
 app.command("doctor")(doctor.doctor)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.common import command, say, settings_and_logs
-from bot.root import build_mind
+from bot.mind import build_mind
 from nlu.encoder.build import build_from_sentence_transformers, build_offline
 from nlu.encoder.errors import ModelError
 from nlu.encoder.manifest import Manifest, read_manifest

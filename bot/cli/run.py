@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import sys
 from pathlib import Path
 
-import uvicorn
-
 from bot.cli.common import command, run_async, say, settings_and_logs
+from bot.cli.serving import serve_http, shown_host
 from bot.root import Root, build_app
 from bot.web.app import create_web
-from core.logs import get_logger
 from core.memory import give_back, limit_arenas
 from core.settings import Settings
-
-log = get_logger(__name__)
 
 #: Name of the member of staff that the sample's first run makes.
 FIRST_STAFF = "admin"
@@ -36,44 +31,18 @@ async def _run(settings: Settings) -> None:
     await root.start()
     try:
         await _first_staff(root)
-        await _serve(root, settings)
+        await serve_http(root, create_web(root), _announce)
     finally:
         await root.stop()
 
 
-async def _serve(root: Root, settings: Settings) -> None:
-    config = uvicorn.Config(
-        create_web(root),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        forwarded_allow_ips=settings.trusted_proxies or None,
-        proxy_headers=bool(settings.trusted_proxies),
-        timeout_graceful_shutdown=3,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells by a flag
-        await asyncio.sleep(0.02)
-    if server.started:
-        port = server.servers[0].sockets[0].getsockname()[1]
-        origin = settings.public_url or f"http://{_shown_host(settings.host)}:{port}"
-        _announce(origin, settings)
-        log.info("started", port=port, entries=len(root.faq.index.entries))
-    await serving
-
-
-def _announce(origin: str, settings: Settings) -> None:
+def _announce(root: Root, port: int) -> None:
+    settings = root.settings
+    origin = settings.public_url or f"http://{shown_host(settings.host)}:{port}"
     if settings.sample:
         say("Sample ministry (fictional): nothing it says is official information.")
     say(f"Chat: {origin}/chat")
     say(f"Desk: {origin}/desk")
-
-
-def _shown_host(host: str) -> str:
-    return "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - only shown
 
 
 async def _first_staff(root: Root) -> None:

@@ -36,7 +36,7 @@ def add(
     password, once = _password(password_stdin)
 
     async def work() -> None:
-        root = build_app(settings_and_logs("warning"), understand=False)
+        root = build_app(settings_and_logs("warning"), roles=())
         try:
             await root.db.migrate()
             await root.staff.add(name, role, password, must_change=once)

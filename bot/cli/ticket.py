@@ -141,7 +141,7 @@ def reopen(number: str, by: By = None, as_json: Json = False) -> None:
 
 def _with(work: Callable[[Root], Awaitable[T]]) -> T:
     async def whole() -> T:
-        root = build_app(settings_and_logs("warning"), understand=False)
+        root = build_app(settings_and_logs("warning"), roles=())
         try:
             await root.db.migrate()
             return await work(root)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import text
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from actions.redelivery import Redelivery
 from bot.channels.telegram.webhook import create_telegram_router
 from bot.channels.web.api import ChatDeps, create_chat_router
 from bot.root import Root
+from bot.web.ops import create_ops_router
 from core.messages import Language
-from core.metrics import WAITING
 from desk.app import create_desk
 from desk.deps import DeskDeps
 
@@ -64,31 +62,11 @@ def create_web(root: Root) -> FastAPI:
         ),
     )
 
+    web.include_router(create_ops_router(root))
+
     @web.get("/")
     async def home() -> Response:
         return RedirectResponse("/chat")
-
-    @web.get("/healthz")
-    async def healthz() -> Response:
-        """The process is alive."""
-        return JSONResponse({"status": "ok"})
-
-    @web.get("/readyz")
-    async def readyz() -> Response:
-        """The database answers and the knowledge base is loaded."""
-        try:
-            async with root.db.read() as session:
-                await session.execute(text("SELECT 1"))
-        except Exception as error:
-            return JSONResponse({"status": "no database", "error": type(error).__name__}, 503)
-        return JSONResponse({"status": "ok", "entries": len(root.faq.index.entries)})
-
-    @web.get("/metrics")
-    async def metrics() -> Response:
-        """For Prometheus: counts and times, nothing personal."""
-        WAITING.labels("inbox").set(await root.inbox.waiting())
-        WAITING.labels("outbox").set(await root.outbox.waiting())
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return web
 
@@ -97,7 +75,8 @@ def _departments(root: Root) -> dict[str, dict[Language, str]]:
     """Titles by owner id, as the knowledge base in service has them. A department is called by the
     topics that it answers for."""
     titles: dict[str, dict[Language, str]] = {}
-    for topic in root.faq.knowledge.topics:
+    knowledge = root.knowledge
+    for topic in knowledge.topics if knowledge is not None else ():
         known = titles.setdefault(topic.owner, {})
         for language, title in topic.title.items():
             known[language] = f"{known[language]} / {title}" if language in known else title

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.root import Mind
+from bot.mind import Mind
 from faq.entries import FaqEntry
 from tests.support.minds import Plan, entry, real_mind, scripted_mind
 from tests.support.talk import Talk

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from bot.evaluation import EXPECTATIONS, Case, Verdict, judge, read_cases, summarise
-from bot.root import Mind
+from bot.mind import Mind
 from bot.understanding import Decision
 from core.errors import InputError
 from core.text.clean import fold

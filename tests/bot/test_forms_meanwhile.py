@@ -98,8 +98,8 @@ async def test_a_withdrawn_remedy_is_not_offered(talk: Talk) -> None:
     kept = tuple(e for e in index.entries if e.id != "faq-c")
     decided = talk.mind.understanding.decide
 
-    def late(text: str, default: Any = "ar") -> Any:
-        made = decided(text, default)
+    def late(*asked: Any) -> Any:
+        made = decided(*asked)
         index.entries = kept  # type: ignore[misc]
         return made
 

@@ -7,7 +7,7 @@ import pytest
 
 from bot.evaluation import read_cases
 from bot.forms import REMEDY_AT
-from bot.root import Mind
+from bot.mind import Mind
 from tests.support.places import EVALS
 from tests.support.talk import Talk, refs
 

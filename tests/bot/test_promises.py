@@ -14,7 +14,7 @@ import structlog
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bot.root import Mind
+from bot.mind import Mind
 from core import conversations
 from core.catalogue import Catalogue
 from core.db.tables import OutboxRow

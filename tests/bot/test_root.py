@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.root import Mind, build_app, build_mind
+from bot.mind import Mind, build_mind
+from bot.root import build_app
 from core.errors import ConfigError, InputError
 from core.messages import InboundMessage
 from core.settings import Settings
@@ -40,7 +41,7 @@ async def test_the_loops_carry_a_message_through(tmp_path: Path) -> None:
 
 
 async def test_without_understanding_there_is_no_worker(tmp_path: Path) -> None:
-    root = build_app(settings(tmp_path, model_dir=tmp_path / "none"), understand=False)
+    root = build_app(settings(tmp_path, model_dir=tmp_path / "none"), roles=())
     try:
         assert root.worker is None
         with pytest.raises(RuntimeError):

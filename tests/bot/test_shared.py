@@ -26,7 +26,7 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
 
         def process(**settings: Any) -> Root:
             values = {"data_dir": tmp_path, "secret_key": "k" * 40, **settings}
-            root = build_app(Settings(_env_file=None, **values), understand=False)
+            root = build_app(Settings(_env_file=None, **values), roles=())
             stack.push_async_callback(root.stop)
             return root
 

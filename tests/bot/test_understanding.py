@@ -11,8 +11,8 @@ import pytest
 
 from bot.answers import Answers, abstention_line, approved_answer, entry_choice
 from bot.greeting import Names
+from bot.mind import Mind
 from bot.results import result_of
-from bot.root import Mind
 from bot.understanding import (
     LIKELY_STRAY,
     PLAIN_ACTION,

@@ -9,8 +9,8 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any, cast
 
-from bot.root import Mind, build_mind
-from bot.understanding import Decision, Outcome
+from bot.mind import Mind, build_mind
+from bot.understanding import Decision, Grounds, Outcome
 from core.messages import Language
 from core.settings import Settings
 from core.text.arabizi import Arabizi
@@ -82,7 +82,8 @@ ABSTAIN = Plan(offers=("human",))
 
 
 class ScriptedUnderstanding:
-    """Decides by a table of texts; what is not in it is not understood."""
+    """Decides by a table of texts; what is not in it is not understood. Tables have no version, so
+    nothing is cached."""
 
     def __init__(self, index: Any, table: Mapping[str, Plan]) -> None:
         self._index = index
@@ -90,7 +91,12 @@ class ScriptedUnderstanding:
         self.before: Callable[[str], None] = lambda _text: None
         self.seen: list[str] = []
 
-    def decide(self, text: str, default: Language = "ar") -> Decision:
+    def grounds(self) -> Grounds:
+        return Grounds(self._index, date(2026, 11, 22), None)
+
+    def decide(
+        self, text: str, default: Language = "ar", grounds: Grounds | None = None
+    ) -> Decision:
         self.before(text)
         self.seen.append(text)
         plan = self.table.get(text, ABSTAIN)

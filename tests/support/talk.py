@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from bot.root import Mind, Root, build_app
+from bot.mind import Mind
+from bot.root import Root, build_app
 from core.db.tables import (
     AttachmentRow,
     ConversationRow,

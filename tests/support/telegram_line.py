@@ -16,7 +16,8 @@ from sqlalchemy import select
 
 from bot.channels.telegram.polling import Poller, WebhookKeeper
 from bot.channels.telegram.wiring import Telegram
-from bot.root import Mind, Root, build_app
+from bot.mind import Mind
+from bot.root import Root, build_app
 from core.db.tables import InboxRow, OutboxRow
 from core.messages import Choice, Link, Origin, OutboundMessage, text_hash
 from core.metrics import UPDATES

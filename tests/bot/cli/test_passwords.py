@@ -82,7 +82,7 @@ def test_without_a_terminal_to_show_it_nobody_is_added(tmp_path: Path) -> None:
 @pytest.fixture
 async def root(tmp_path: Path) -> Root:
     settings = load_settings(_env_file=None, data_dir=tmp_path / "data", sample=True)
-    made = build_app(settings, understand=False)
+    made = build_app(settings, roles=())
     await made.db.migrate()
     return made
 

@@ -13,7 +13,8 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from bot.root import Mind, Root, build_app
+from bot.mind import Mind
+from bot.root import Root, build_app
 from bot.web.app import create_web
 from core import metrics
 from core.db.tables import InboxRow, OutboxRow, TicketRow

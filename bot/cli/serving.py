@@ -1,0 +1,48 @@
+"""Serves an application over HTTP until the process is told to stop, then drains."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from bot.root import Root
+from core.logs import get_logger
+
+log = get_logger(__name__)
+
+#: How long requests that are under way may still take after the signal, in seconds.
+FINISH = 3
+
+
+async def serve_http(root: Root, app: FastAPI, announce: Callable[[Root, int], None]) -> None:
+    """Returns after SIGTERM or SIGINT, when what was under way is answered. `announce` is told the
+    port once it is open."""
+    settings = root.settings
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies or None,
+        proxy_headers=bool(settings.trusted_proxies),
+        timeout_graceful_shutdown=FINISH,
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells by a flag
+        await asyncio.sleep(0.02)
+    if server.started:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        announce(root, port)
+        log.info("started", port=port, role=",".join(sorted(root.roles)))
+    await serving
+
+
+def shown_host(host: str) -> str:
+    """A host that can be opened in a browser."""
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - only shown
