@@ -141,6 +141,8 @@ class Root:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         self.tasks.clear()
+        if self.worker is not None:
+            self.worker.close()
         if self.telegram is not None:
             await self.telegram.close()
         if self.whatsapp is not None:

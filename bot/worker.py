@@ -17,7 +17,9 @@ from actions.attachments import Attachments
 from actions.tickets import Tickets
 from bot.commands import slash_of
 from bot.dispatcher import Dispatcher
-from bot.understanding import Decision, Understanding
+from bot.stepping import take_steps
+from bot.thinking import Thinking
+from bot.understanding import Decision
 from core import conversations, metrics
 from core.catalogue import Catalogue
 from core.db.engine import Database
@@ -36,6 +38,9 @@ log = get_logger(__name__)
 #: How often to look for work that no wake-up announced, in seconds.
 POLL = 1.0
 
+#: How long the message in hand may still take when the worker is told to stop, in seconds.
+FINISH = 5.0
+
 
 class Worker:
     """Handles messages until it is cancelled."""
@@ -48,7 +53,7 @@ class Worker:
         tickets: Tickets,
         attachments: Attachments,
         catalogue: Catalogue,
-        understanding: Understanding,
+        thinking: Thinking,
         dispatcher: Dispatcher,
         wakeup: Wakeup,
     ) -> None:
@@ -58,23 +63,18 @@ class Worker:
         self._tickets = tickets
         self._attachments = attachments
         self._catalogue = catalogue
-        self._understanding = understanding
+        self._thinking = thinking
         self._dispatcher = dispatcher
         self._wakeup = wakeup
 
     async def run(self) -> None:
-        """Work for ever; errors of the database are waited out."""
-        while True:
-            try:
-                worked = await self.step()
-            except asyncio.CancelledError:
-                raise
-            except Exception:
-                log.exception("worker step failed")
-                await asyncio.sleep(POLL)
-                continue
-            if not worked:
-                await self._wakeup.wait(INBOX, POLL)
+        """Work for ever; errors of the database are waited out. When cancelled it first finishes
+        the message in hand, for a moment, so that an orderly stop leaves no lease behind."""
+        await take_steps(self.step, self._rest, name="worker", pause=POLL, finish=FINISH)
+
+    def close(self) -> None:
+        """To be called when the loops have ended: lets go of the threads that decide."""
+        self._thinking.close()
 
     async def step(self) -> bool:
         """Handle one message; False when none is due."""
@@ -86,6 +86,9 @@ class Worker:
         for topic in (OUTBOX, DESK, ATTACHMENTS, conversation_topic(claimed.row.conversation_id)):
             await self._wakeup.wake(topic)
         return True
+
+    async def _rest(self) -> None:
+        await self._wakeup.wait(INBOX, POLL)
 
     async def _handle(self, claimed: Claimed) -> None:
         row = claimed.row
@@ -132,7 +135,7 @@ class Worker:
         async with self._db.read() as session:
             conversation = await conversations.load(session, row.conversation_id)
             default: Language = "en" if (row.language or conversation.language) == "en" else "ar"
-        return await asyncio.to_thread(self._understanding.decide, row.text, default)
+        return await self._thinking.decide(row.text, default)
 
     async def _again_or_staff(self, claimed: Claimed) -> None:
         delay = HANDLING.delay(claimed.row.attempts)

@@ -39,7 +39,9 @@ def decide(verdict: str, text: str = "نص", **shares: float) -> Decision:
     ranking = tuple(sorted(shares.items(), key=lambda item: -item[1]))
     parse = ParseResult(ranking[0][0], ranking[0][1], ranking, (), "ar")
     search = SearchResult(MATCHES, 0.9, 0.8, cast(Any, verdict))
-    interpreter = SimpleNamespace(parse_many=lambda texts, default: [parse] * len(texts))
+    interpreter = SimpleNamespace(
+        parse_many=lambda texts, default: [parse] * len(texts), version=None
+    )
     index = SimpleNamespace(search_many=lambda texts, today: [search] * len(texts))
     understanding = Understanding(
         cast(Any, interpreter), lambda: cast(Any, index), lambda: date(2026, 11, 22)
