@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 
 import uvicorn
@@ -33,6 +34,9 @@ async def serve_http(root: Root, app: FastAPI, announce: Callable[[Root, int], N
         timeout_graceful_shutdown=FINISH,
     )
     server = uvicorn.Server(config)
+    # uvicorn raises the signal once more when it has stopped serving, which would end the process
+    # before the loops have put down what is in their hands.
+    signal.signal(signal.SIGTERM, _go_on)
     serving = asyncio.create_task(server.serve())
     while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells by a flag
         await asyncio.sleep(0.02)
@@ -41,6 +45,10 @@ async def serve_http(root: Root, app: FastAPI, announce: Callable[[Root, int], N
         announce(root, port)
         log.info("started", port=port, role=",".join(sorted(root.roles)))
     await serving
+
+
+def _go_on(_signal: int, _frame: object) -> None:
+    return None
 
 
 def shown_host(host: str) -> str:
