@@ -43,7 +43,7 @@ from core.queues.outbox import Outbox
 from core.settings import Settings, resolve_secret_key
 from core.wakeup import Wakeup
 from faq.entries import KnowledgeBase
-from faq.service import KnowledgeService
+from faq.files import KnowledgeService
 
 if TYPE_CHECKING:  # imported where they are made: each is large, and not every role needs it
     from bot.channels.telegram.wiring import Telegram
