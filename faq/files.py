@@ -1,8 +1,8 @@
 """The knowledge base in service: loaded at the start, exchanged when the files change.
 
 A change is read and checked beside what is in service and takes its place in one assignment; if
-anything is wrong with it, the former serves on and the findings say why. What is served changes also
-by itself on the days on which entries begin or end. Answering is the affair of `faq/service.py`.
+anything is wrong with it, the former serves on and the findings say why. What is served changes by
+itself, too, on the days on which entries begin or end. Answering is `faq/service.py`'s affair.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import pytest
 
 from core.arrays import ArrayStore
 from core.errors import InputError
+from faq import files as files_module
 from faq import service as service_module
 from faq.service import FaqService
 from tests.support.encoders import HashEncoder
@@ -184,7 +185,7 @@ def test_a_day_that_could_not_be_indexed_is_tried_again(
 async def test_watching_takes_up_changes_and_outlives_errors(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_module, "LOOK", 0.02)
+    monkeypatch.setattr(files_module, "LOOK", 0.02)
     real, failures = house.service.refresh, []
 
     def refresh() -> bool:
