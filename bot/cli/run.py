@@ -10,7 +10,7 @@ from pathlib import Path
 from bot.cli.common import command, run_async, say, settings_and_logs
 from bot.cli.serving import serve_http, shown_host
 from bot.root import Root, build_app
-from bot.web.app import create_web
+from bot.web.app import TELEGRAM_WEBHOOK, WHATSAPP_WEBHOOK, create_web
 from core.memory import give_back, limit_arenas
 from core.settings import Settings
 
@@ -43,6 +43,25 @@ def _announce(root: Root, port: int) -> None:
         say("Sample ministry (fictional): nothing it says is official information.")
     say(f"Chat: {origin}/chat")
     say(f"Desk: {origin}/desk")
+    for line in channels_of(root):
+        say(line)
+
+
+def channels_of(root: Root) -> list[str]:
+    """What the operator wants to know of each platform: whether it is on, and what it is to be
+    told."""
+    public = root.settings.public_url or "https://<your address>"
+    if root.telegram is None:
+        telegram = "off (set NATIQ_TELEGRAM_TOKEN)"
+    elif root.telegram.webhook is None:
+        telegram = "on, by polling"
+    else:
+        telegram = f"on, by webhook at {public}{TELEGRAM_WEBHOOK}"
+    if root.whatsapp is None:
+        whatsapp = "off (set NATIQ_WHATSAPP_...)"
+    else:
+        whatsapp = f"on; tell Meta the webhook {public}{WHATSAPP_WEBHOOK}"
+    return [f"Telegram: {telegram}", f"WhatsApp: {whatsapp}"]
 
 
 async def _first_staff(root: Root) -> None:

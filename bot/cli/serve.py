@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from bot.cli.common import command, run_async, say, settings_and_logs
-from bot.cli.serving import serve_http
+from bot.cli.run import channels_of
+from bot.cli.serving import serve_http, shown_host
 from bot.root import ROLES, Role, Root, build_app
 from bot.web.app import create_web
 from bot.web.ops import create_ops
@@ -83,4 +84,7 @@ async def _serve(settings: Settings, role: Role) -> None:
 
 def _announce(root: Root, port: int) -> None:
     [role] = root.roles
-    say(f"{role}: http://{root.settings.host}:{port}")
+    say(f"{role}: http://{shown_host(root.settings.host)}:{port}")
+    if role == "web":
+        for line in channels_of(root):
+            say(line)

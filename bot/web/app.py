@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.responses import RedirectResponse, Response
 
 from actions.redelivery import Redelivery
+from bot.channels.telegram.webhook import PATH as TELEGRAM_WEBHOOK
 from bot.channels.telegram.webhook import create_telegram_router
 from bot.channels.web.api import ChatDeps, create_chat_router
 from bot.root import Root
@@ -13,6 +14,10 @@ from bot.web.ops import create_ops_router
 from core.messages import Language
 from desk.app import create_desk
 from desk.deps import DeskDeps
+
+__all__ = ["TELEGRAM_WEBHOOK", "WHATSAPP_WEBHOOK", "create_web"]
+
+WHATSAPP_WEBHOOK = "/webhooks/whatsapp"
 
 
 def create_web(root: Root) -> FastAPI:
@@ -39,7 +44,7 @@ def create_web(root: Root) -> FastAPI:
     if telegram is not None and telegram.webhook is not None:
         web.include_router(create_telegram_router(telegram.receiver, telegram.webhook.secret))
     if root.whatsapp is not None:
-        web.include_router(root.whatsapp.router(), prefix="/webhooks/whatsapp")
+        web.include_router(root.whatsapp.router(), prefix=WHATSAPP_WEBHOOK)
     public = settings.public_url or ""
     web.mount(
         "/desk",
