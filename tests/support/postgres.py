@@ -18,8 +18,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 USER = "natiq"
 START_SECONDS = 60.0
@@ -61,9 +62,81 @@ def _runner() -> pwd.struct_passwd | None:
     raise PostgresUnavailable("there is neither a user postgres nor nobody to run the server as")
 
 
+@dataclass
+class PostgresServer:
+    """One server. It can be stopped and started again on the same port with the same data.
+
+    `options` are words of its command line.
+    """
+
+    home: Path
+    folder: Path
+    port: int = field(default_factory=_free_port)
+    options: tuple[str, ...] = ("-F",)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """An address such as postgresql+psycopg://natiq@127.0.0.1:5433/postgres."""
+        return f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/postgres"
+
+    def create(self) -> None:
+        """Make its files."""
+        runner = _runner()
+        if runner is not None:
+            os.chown(self.home, runner.pw_uid, runner.pw_gid)
+        # No sync: these data need not outlive the tests. Trust: 127.0.0.1 alone is listened to.
+        options = ["-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        made = subprocess.run(
+            [self.folder / "initdb", "-D", self.home / "data", *options],
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            check=False,
+            **_as(runner),
+        )
+        if made.returncode != 0:
+            raise PostgresUnavailable(f"initdb failed: {made.stderr.strip()[-500:]}")
+
+    def start(self) -> None:
+        """Start it on its port and wait until it answers."""
+        log = self.home / "server.log"
+        words = ["-p", str(self.port), "-k", str(self.home), "-c", "listen_addresses=127.0.0.1"]
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [self.folder / "postgres", "-D", self.home / "data", *words, *self.options],
+                cwd=self.home,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                **_as(_runner()),
+            )
+        _wait_until_ready(self.process, self.port, log)
+
+    def stop(self, how: Literal["fast", "immediate"] = "fast") -> None:
+        """Stop it by its process id: `fast` rolls back and closes connections, `immediate` breaks
+        everything off as a crash would, so that the next start recovers."""
+        server, self.process = self.process, None
+        if server is None:
+            return
+        first = signal.SIGINT if how == "fast" else signal.SIGQUIT
+        for sign in (first, signal.SIGQUIT, signal.SIGKILL):
+            if server.poll() is not None:
+                return
+            server.send_signal(sign)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(10)
+
+
+def _as(runner: pwd.struct_passwd | None) -> dict[str, Any]:
+    if runner is None:
+        return {}
+    return {"user": runner.pw_uid, "group": runner.pw_gid, "extra_groups": []}
+
+
 @contextlib.contextmanager
-def temporary_server() -> Iterator[str]:
-    """Run a server; yields an address such as postgresql+psycopg://natiq@127.0.0.1:5433/postgres.
+def temporary_postgres(*options: str) -> Iterator[PostgresServer]:
+    """Run a server that may be stopped and started again. Without `options` it does not sync, so
+    what was committed may be lost by an immediate stop.
 
     Raises:
         PostgresUnavailable: no binaries here, or the server did not come up.
@@ -71,45 +144,28 @@ def temporary_server() -> Iterator[str]:
     folder = binaries()
     if folder is None:
         raise PostgresUnavailable("no PostgreSQL binaries here (apt-get install postgresql)")
-    runner = _runner()
-    as_runner: dict[str, Any] = {}
-    if runner is not None:
-        as_runner = {"user": runner.pw_uid, "group": runner.pw_gid, "extra_groups": []}
     home = Path(tempfile.mkdtemp(prefix="natiq-postgres-"))
     try:
-        if runner is not None:
-            os.chown(home, runner.pw_uid, runner.pw_gid)
-        data = home / "data"
-        # No sync: these data need not outlive the tests. Trust: 127.0.0.1 alone is listened to.
-        options = ["-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        made = subprocess.run(
-            [folder / "initdb", "-D", data, *options],
-            cwd=home,
-            capture_output=True,
-            text=True,
-            check=False,
-            **as_runner,
-        )
-        if made.returncode != 0:
-            raise PostgresUnavailable(f"initdb failed: {made.stderr.strip()[-500:]}")
-        port = _free_port()
-        log = home / "server.log"
-        options = ["-p", str(port), "-k", str(home), "-F", "-c", "listen_addresses=127.0.0.1"]
-        with log.open("wb") as output:
-            server = subprocess.Popen(
-                [folder / "postgres", "-D", data, *options],
-                cwd=home,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                **as_runner,
-            )
+        server = PostgresServer(home, folder, options=options or ("-F",))
+        server.create()
         try:
-            _wait_until_ready(server, port, log)
-            yield f"postgresql+psycopg://{USER}@127.0.0.1:{port}/postgres"
+            server.start()
+            yield server
         finally:
-            _stop(server)
+            server.stop()
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def temporary_server() -> Iterator[str]:
+    """Run a server; yields an address such as postgresql+psycopg://natiq@127.0.0.1:5433/postgres.
+
+    Raises:
+        PostgresUnavailable: no binaries here, or the server did not come up.
+    """
+    with temporary_postgres() as server:
+        yield server.url
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -124,16 +180,6 @@ def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> 
             return
         time.sleep(0.1)
     raise PostgresUnavailable(f"the server did not come up: {log.read_text()[-500:]}")
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    """Shut down by its process id: SIGINT closes connections, then SIGQUIT if it lingers."""
-    for sign in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-        if server.poll() is not None:
-            return
-        server.send_signal(sign)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(10)
 
 
 @contextlib.contextmanager
