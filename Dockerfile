@@ -53,6 +53,6 @@ USER 10001:10001
 VOLUME ["/data"]
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=15s --timeout=10s --start-period=180s --retries=3 CMD ["natiq", "health"]
+HEALTHCHECK --interval=30s --timeout=20s --start-period=180s --retries=3 CMD ["natiq", "health"]
 ENTRYPOINT ["natiq"]
 CMD ["run"]

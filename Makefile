@@ -85,10 +85,11 @@ secrets:  ## Make the scaled mode's secrets in secrets/; what is there stays
 	@set -eu; umask 077; mkdir -p '$(SECRETS)'; cd '$(SECRETS)'; \
 	draw() { $(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(48))'; }; \
 	keep() { test -s "$$1" || { printf '%s\n' "$$2" > "$$1"; chmod 444 "$$1"; }; }; \
-	keep secret-key "$$(draw)"; \
-	keep postgres-password "$$(draw)"; \
+	key=$$(draw); password=$$(draw); word=$$(draw); \
+	keep secret-key "$$key"; \
+	keep postgres-password "$$password"; \
 	keep database-url "postgresql+psycopg://natiq:$$(cat postgres-password)@postgres/natiq"; \
-	keep redis.conf "requirepass $$(draw)"; \
+	keep redis.conf "requirepass $$word"; \
 	keep redis-url "redis://:$$(sed -n 's/^requirepass //p' redis.conf)@redis:6379/0"
 
 check: setup-dev  ## ruff, mypy and the direction of imports
