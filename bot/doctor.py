@@ -18,6 +18,7 @@ from core.crypto import Vault
 from core.db.engine import Database, newest_migration
 from core.db.tables import Contact, StaffRow
 from core.errors import ConfigError
+from core.redis_connection import RedisConnection, RedisDown
 from core.settings import PREFIX, Settings, resolve_secret_key
 from faq.loader import load_faq
 from nlu.encoder.errors import ModelError
@@ -34,6 +35,7 @@ async def examine(settings: Settings) -> list[Check]:
         _data_folder(settings.data_dir),
         _secret_key(settings),
         *await _database(settings),
+        await _redis(settings),
         _model(settings.model_dir),
         _faq(settings),
         _ministry(settings),
@@ -111,7 +113,8 @@ async def _database(settings: Settings) -> list[Check]:
 async def _opens(db: Database, settings: Settings) -> Check:
     async with db.read() as session:
         contact = await session.scalar(select(Contact).order_by(Contact.id.desc()).limit(1))
-    kind = "SQLite" if db.is_sqlite else "PostgreSQL"
+        version = None if db.is_sqlite else await session.scalar(text("SHOW server_version"))
+    kind = "SQLite" if db.is_sqlite else f"PostgreSQL {version}"
     if contact is not None and _secret_key(settings).state == "ok":
         try:
             Vault(resolve_secret_key(settings)).open(contact.sealed_address, contact.channel)
@@ -136,6 +139,40 @@ async def _staff(db: Database) -> Check:
     if not count:
         return Check("staff", "missing", "nobody can answer tickets", _ADD_STAFF)
     return Check("staff", "ok", f"{count} can answer tickets")
+
+
+async def _redis(settings: Settings) -> Check:
+    name = "redis"
+    if settings.redis_url is None:
+        if settings.resolved_database_url().startswith("sqlite"):
+            return Check(name, "off", "not set; a process alone needs none")
+        return Check(
+            name,
+            "note",
+            "not set: of several processes each finds its work by looking, up to a second later, "
+            "and keeps the platforms' pace for itself alone",
+            f"Set {PREFIX}REDIS_URL where several processes run.",
+        )
+    try:
+        connection = RedisConnection(settings.redis_url.get_secret_value())
+    except ConfigError as error:
+        return Check(name, "wrong", "its address is malformed", str(error))
+    try:
+        memory = await connection.command("INFO", "memory")
+    except RedisDown as error:
+        mend = f"Start it, or mend {PREFIX}REDIS_URL. Meanwhile all goes on, only slower."
+        return Check(name, "wrong", f"not reached ({error})", mend)
+    finally:
+        await connection.close()
+    policy = memory.get("maxmemory_policy", "") if isinstance(memory, dict) else ""
+    if policy.startswith("allkeys"):
+        return Check(
+            name,
+            "note",
+            f"reached; when its memory is full it drops wake-ups too ({policy})",
+            "Set its maxmemory-policy to volatile-lru.",
+        )
+    return Check(name, "ok", "reached")
 
 
 def _model(folder: Path) -> Check:

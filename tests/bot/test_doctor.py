@@ -4,6 +4,7 @@ changed or given away by looking."""
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.support.clock import START
 from tests.support.graph_server import GraphServer
 from tests.support.http_server import HttpAnswer, HttpRequest, HttpServer
 from tests.support.places import FAQ_DIR, MODEL_DIR
+from tests.support.redis_server import redis_or_skip, temporary_server
 from tests.support.telegram_server import TelegramServer, telegram_server
 from tests.support.telegram_world import BOT, TOKEN
 
@@ -75,6 +77,7 @@ async def test_a_whole_installation_lacks_nothing(ready: Path) -> None:
         "data folder": "ok",
         "secret key": "ok",
         "database": "ok",
+        "redis": "off",
         "staff": "ok",
         "model": "ok",
         "faq": "ok",
@@ -149,6 +152,36 @@ async def test_a_database_that_is_not_there(ready: Path) -> None:
     checks = await look(ready, database_url="postgresql+psycopg://u:hidden@127.0.0.1:1/natiq")
     assert checks["database"].state == "wrong"
     assert "hidden" not in str(checks)
+
+
+async def test_processes_without_redis_work_by_looking(ready: Path) -> None:
+    checks = await look(ready, database_url="postgresql+psycopg://u:hidden@127.0.0.1:1/natiq")
+    assert checks["redis"].state == "note"
+
+
+@pytest.mark.parametrize("url", ["redis://:hidden@127.0.0.1:1/0", "redis//hidden"])
+async def test_a_redis_that_is_not_there(ready: Path, url: str) -> None:
+    checks = await look(ready, redis_url=url)
+    assert checks["redis"].state == "wrong"
+    assert "hidden" not in str(checks)
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    ("policy", "state"), [("volatile-lru", "ok"), ("noeviction", "ok"), ("allkeys-lru", "note")]
+)
+async def test_a_redis_that_may_drop_wake_ups(ready: Path, policy: str, state: str) -> None:
+    with redis_or_skip(temporary_server("--maxmemory-policy", policy)) as server:
+        checks = await look(ready, redis_url=server.url)
+    assert checks["redis"].state == state
+
+
+@pytest.mark.postgres
+async def test_a_database_on_postgresql_is_named_with_its_version(
+    ready: Path, postgres_address: str
+) -> None:
+    checks = await look(ready, database_url=postgres_address)
+    assert re.search(r"PostgreSQL \d+", checks["database"].text)
 
 
 async def test_an_faq_that_cannot_be_served(ready: Path, tmp_path: Path) -> None:
