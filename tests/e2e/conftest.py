@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.chromium import ARGUMENTS, chromium_path
+from tests.support.modes import MODES, MakeEngines, engines, postgres_for_roles
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -85,6 +87,22 @@ def stop(running: Running) -> None:
     except subprocess.TimeoutExpired:
         running.process.kill()
         running.process.wait()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL server for the scaled mode."""
+    with postgres_for_roles() as address:
+        yield address
+
+
+@pytest.fixture(scope="module", params=MODES)
+def make_engines(request: pytest.FixtureRequest) -> MakeEngines:
+    """The mode: begins what the roles of one installation share."""
+    if request.param == "embedded":
+        return contextlib.nullcontext
+    address = request.getfixturevalue("postgres")
+    return lambda: engines(address)
 
 
 @pytest.fixture(scope="module")

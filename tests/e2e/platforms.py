@@ -1,5 +1,8 @@
 """A whole ministry on both platforms: the real mind, the real loops, the web server on a port of
-its own, and the platforms' servers beside it. Citizens and staff who use them as people do."""
+its own, and the platforms' servers beside it. Citizens and staff who use them as people do.
+
+Scaled, each role is built for itself and most of them twice, with connections of its own. They live
+in the test's process, so that one clock, which the test moves, counts for all."""
 
 from __future__ import annotations
 
@@ -11,17 +14,18 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
-from bot.root import Root, build_app
+from bot.root import ROLES, Role, Root, build_app
 from bot.web.app import create_web
 from core.settings import Settings
 from tests.support import graph_server as meta
 from tests.support import graph_webhooks as webhooks
 from tests.support.graph_server import GraphServer
 from tests.support.minds import real_mind
+from tests.support.modes import Engines
 from tests.support.serving import serving
 from tests.support.talk import WORKDAY
 from tests.support.telegram_server import TelegramServer, telegram_server
@@ -31,6 +35,9 @@ from tests.support.telegram_world import TOKEN
 PATIENCE = 60.0
 
 PASSWORD = "correct horse battery"
+
+#: The roles of each part of the scaled ministry; the first is the one that tests look into.
+PARTS: tuple[Role, ...] = ("web", "worker", "worker", "sender", "sender", "telegram", "telegram")
 
 
 class ShiftedClock:
@@ -207,7 +214,7 @@ class Staff:
 
 @dataclass
 class Ministry:
-    """All of it, running."""
+    """All of it, running. `root` is the part that serves the web."""
 
     root: Root
     origin: str
@@ -228,48 +235,63 @@ class Ministry:
 
     def answer(self, faq_id: str) -> str:
         """The approved answer, in Arabic."""
-        entry = self.root.faq.knowledge.entry(faq_id)
+        assert self.root.knowledge is not None
+        entry = self.root.knowledge.entry(faq_id)
         assert entry is not None
         return entry.answer["ar"]
 
 
 @contextlib.asynccontextmanager
-async def ministry(folder: Path) -> AsyncIterator[Ministry]:
+async def ministry(folder: Path, engines: Engines | None) -> AsyncIterator[Ministry]:
     """Runs it, with Telegram by polling, until the block ends; then nobody may have overstepped
-    any of the platforms' limits."""
+    any of the platforms' limits. Without engines it is embedded."""
     clock = ShiftedClock()
     graph = await GraphServer(now=clock).start()
     async with telegram_server() as telegram:
-        settings = Settings(
-            _env_file=None,
-            data_dir=folder,
-            secret_key="k" * 40,
-            telegram_token=TOKEN,
-            telegram_mode="polling",
-            telegram_api_url=telegram.origin,
-            whatsapp_phone_id=meta.PHONE_ID,
-            whatsapp_token=meta.TOKEN,
-            whatsapp_app_secret=meta.APP_SECRET,
-            whatsapp_verify_token=meta.VERIFY_TOKEN,
-            whatsapp_api_url=graph.origin,
-            whatsapp_template=meta.TEMPLATE,
-        )
-        root = build_app(settings, mind=real_mind(), clock=clock)
-        await root.start(watch=False)
-        staff = None
+        settings = _settings(folder, engines, telegram, graph)
+        parts = [ROLES] if engines is None else [frozenset({role}) for role in PARTS]
+        mind = real_mind()
+        roots = [build_app(settings, mind=mind, roles=roles, clock=clock) for roles in parts]
+        web, staff = roots[0], None
         try:
-            async with serving(create_web(root)) as origin:
-                await root.staff.add("sara", "agent", PASSWORD)
+            await asyncio.gather(*(root.start(watch=False) for root in roots))
+            async with serving(create_web(web)) as origin:
+                await web.staff.add("sara", "agent", PASSWORD)
                 staff = Staff(origin)
                 await staff.login("sara")
-                yield Ministry(root, origin, clock, telegram, graph, staff)
+                yield Ministry(web, origin, clock, telegram, graph, staff)
+                assert [name for root in roots for name in root.broken] == []
         finally:
             if staff is not None:
                 await staff.leave()
-            await root.stop()
+            for root in roots:
+                await root.stop()
             await graph.stop()
         assert telegram.violations == []
         assert graph.violations == []
+
+
+def _settings(
+    folder: Path, engines: Engines | None, telegram: TelegramServer, graph: GraphServer
+) -> Settings:
+    shared: dict[str, Any] = {}
+    if engines is not None:
+        shared = {"database_url": engines.database_url, "redis_url": engines.redis_url}
+    return Settings(
+        _env_file=None,
+        data_dir=folder,
+        secret_key="k" * 40,
+        telegram_token=TOKEN,
+        telegram_mode="polling",
+        telegram_api_url=telegram.origin,
+        whatsapp_phone_id=meta.PHONE_ID,
+        whatsapp_token=meta.TOKEN,
+        whatsapp_app_secret=meta.APP_SECRET,
+        whatsapp_verify_token=meta.VERIFY_TOKEN,
+        whatsapp_api_url=graph.origin,
+        whatsapp_template=meta.TEMPLATE,
+        **shared,
+    )
 
 
 def _data(buttons: list[dict[str, str]]) -> list[str]:

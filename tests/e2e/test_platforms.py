@@ -17,6 +17,7 @@ from actions import numbers
 from core.db.tables import AttachmentRow, TicketRow
 from tests.e2e.platforms import PATIENCE, Ministry, Reading, ministry
 from tests.support.files import JPEG
+from tests.support.modes import MakeEngines
 
 pytestmark = pytest.mark.slow
 
@@ -29,9 +30,10 @@ _NUMBER = re.compile(r"\d{3}-\d{3}")
 
 
 @pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[Ministry]:
-    async with ministry(tmp_path / "data") as made:
-        yield made
+async def running(tmp_path: Path, make_engines: MakeEngines) -> AsyncIterator[Ministry]:
+    with make_engines() as engines:
+        async with ministry(tmp_path / "data", engines) as made:
+            yield made
 
 
 async def complain(citizen: Reading) -> str:
