@@ -149,6 +149,7 @@ async def _started(plan: Plan, mode: Mode, say: Say) -> AsyncIterator[_System]:
             children.append(processes.start(role, "bot.cli.main", order, port, environment))
         for child in (graph, *children):
             await child.ready()
+            say(f"  {child.role} is ready")
         yield _System(plan, mode, say, account, graph, children)
 
 

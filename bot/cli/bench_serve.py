@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 from datetime import UTC, datetime
@@ -87,7 +88,10 @@ def serve(
         redis_url=redis_url,
     )
     started = datetime.now(UTC)
-    runs = run_async(bench(plan, say))
+    try:
+        runs = run_async(bench(plan, say))
+    except asyncio.CancelledError:  # SIGTERM
+        raise typer.Exit(143) from None
     best = highest(runs) if find else None
     if as_json:
         print_json(
