@@ -11,10 +11,7 @@ import asyncio
 from collections import defaultdict
 from typing import Protocol
 
-from core.wakeup import ATTACHMENTS, INBOX, OUTBOX, Wakeup
-
-#: Topics of work: one idle process is enough. All others are events, for everybody.
-QUEUES = frozenset({INBOX, OUTBOX, ATTACHMENTS})
+from core.wakeup import QUEUES, Wakeup
 
 
 class EventBus(Protocol):

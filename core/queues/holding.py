@@ -18,14 +18,16 @@ UNSENT = ("pending", "sending")
 NOTICE = "notice"
 
 
-async def release(session: AsyncSession, conversation_id: int, now: datetime) -> None:
-    """The person wrote, so what was held may go out. Whoever calls wakes `OUTBOX` after the
-    commit."""
-    await session.execute(
+async def release(session: AsyncSession, conversation_id: int, now: datetime) -> bool:
+    """The person wrote, so what was held may go out; returns whether anything was. Whoever calls
+    wakes `OUTBOX` after the commit then."""
+    released = await session.scalars(
         update(OutboxRow)
         .where(OutboxRow.conversation_id == conversation_id, OutboxRow.state == "held")
         .values(state="pending", not_before=now, failure=None)
+        .returning(OutboxRow.id)
     )
+    return bool(released.all())
 
 
 async def holds(session: AsyncSession, conversation_id: int) -> bool:

@@ -43,13 +43,14 @@ _MAX_MEDIA_ITEMS = 20
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of an accepted message."""
+    """What became of an accepted message. `released`: what was held until then may go out now."""
 
     inbox_id: int
     conversation_id: int
     correlation: str
     duplicate: bool
     received_at: datetime
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Inbox:
             duplicate=accepted.duplicate,
         )
         if not accepted.duplicate:
-            for topic in (INBOX, OUTBOX):
+            for topic in (INBOX, OUTBOX) if accepted.released else (INBOX,):
                 await self._wakeup.wake(topic)
             await self._wakeup.wake(conversation_topic(accepted.conversation_id))
         return accepted
@@ -155,8 +156,8 @@ class Inbox:
             .where(ConversationRow.id == conversation_id)
             .values(last_inbound_at=now, window_start=_later_of(message.sent_at or now, now))
         )
-        await holding.release(session, conversation_id, now)
-        return Accepted(made, conversation_id, correlation, False, now)
+        released = await holding.release(session, conversation_id, now)
+        return Accepted(made, conversation_id, correlation, False, now, released)
 
     async def _edit(self, session: AsyncSession, message: InboundMessage) -> InboxRow | None:
         """The row that the new wording went into, or that has it already; None when the new

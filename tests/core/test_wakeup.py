@@ -18,15 +18,37 @@ async def _waiting(wakeup: LocalWakeup, topic: str, count: int) -> list[asyncio.
     return tasks
 
 
-async def test_everybody_who_waits_is_woken_and_nobody_else() -> None:
+@pytest.mark.parametrize("topic", [DESK, conversation_topic(1)])
+async def test_everybody_who_watches_is_woken_and_nobody_else(topic: str) -> None:
     wakeup = LocalWakeup()
-    inbox = await _waiting(wakeup, INBOX, 3)
+    watching = await _waiting(wakeup, topic, 3)
     (outbox,) = await _waiting(wakeup, OUTBOX, 1)
-    await wakeup.wake(INBOX)
-    assert await asyncio.gather(*inbox) == [True, True, True]
+    await wakeup.wake(topic)
+    assert await asyncio.gather(*watching) == [True, True, True]
     assert not outbox.done()
     await wakeup.wake(OUTBOX)
     assert await outbox
+
+
+async def test_a_hint_of_a_queue_wakes_the_one_who_has_waited_longest() -> None:
+    wakeup = LocalWakeup()
+    first, second, third = await _waiting(wakeup, INBOX, 3)
+    await wakeup.wake(INBOX)
+    assert await first
+    assert not second.done() and not third.done()
+    await wakeup.wake(INBOX)
+    await wakeup.wake(INBOX)
+    assert await asyncio.gather(second, third) == [True, True]
+
+
+async def test_a_hint_given_to_one_who_leaves_is_handed_on() -> None:
+    wakeup = LocalWakeup()
+    leaving, staying = await _waiting(wakeup, INBOX, 2)
+    await wakeup.wake(INBOX)
+    leaving.cancel()  # woken, but not yet run
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert await staying
 
 
 @pytest.mark.parametrize("topic", [INBOX, OUTBOX, DESK])

@@ -9,6 +9,7 @@ import pytest
 from core.db.tables import ConversationRow
 from core.messages import Origin, OutboundMessage, Template
 from core.queues.outbox import Claimed
+from core.wakeup import OUTBOX
 from tests.support.clock import MovableClock
 from tests.support.queues import CHANNELS, Queues
 
@@ -63,6 +64,18 @@ async def test_all_that_is_late_is_held_behind_one_notice(
         ("held", "window"),
     ]
     assert {row.attempts for row in await queues.outbox_rows() if row.state == "held"} == {0}
+
+
+async def test_the_senders_are_woken_when_something_is_released(
+    queues: Queues, conversation: int
+) -> None:
+    assert not await queues.wakeup.wait(OUTBOX, 0), "a first message releases nothing"
+    await queues.answer(conversation, "1")
+    assert await hold_next(queues, "1")
+    await queues.says("أنا هنا", "citizen")
+    assert await queues.wakeup.wait(OUTBOX, 0)
+    await queues.says("أنا هنا", "citizen")
+    assert not await queues.wakeup.wait(OUTBOX, 0), "nothing was held any more"
 
 
 async def test_it_goes_out_in_order_before_anything_newer(
