@@ -76,8 +76,9 @@ $(STAMPS)/containers: requirements/containers.txt $(STAMPS)/dev
 	@$(PIP) install --quiet --progress-bar off --require-hashes -r requirements/containers.txt
 	@touch $@
 
-test-scaled: setup setup-dev $(STAMPS)/containers  ## Start every service of docker-compose.yml; fail if a server lacks
-	@NATIQ_TEST_SCALED=required $(BIN)/python -m pytest tests/deploy
+test-scaled: setup setup-dev $(STAMPS)/containers  ## Only the tests of many processes and containers; fail if anything lacks
+	@NATIQ_TEST_SCALED=required NATIQ_TEST_POSTGRES=required NATIQ_TEST_REDIS=required \
+	  $(BIN)/python -m pytest -m scaled
 
 # The folder lets only its owner in; the files in it are open, because a container's user reads them.
 SECRETS ?= secrets

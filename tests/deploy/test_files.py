@@ -265,6 +265,7 @@ def compose_client() -> list[str]:
     raise AssertionError
 
 
+@pytest.mark.scaled
 @pytest.mark.parametrize("profile", ["embedded", "scaled"])
 def test_a_client_of_compose_takes_the_file(profile: str) -> None:
     said = subprocess.run(
@@ -280,6 +281,7 @@ def test_a_client_of_compose_takes_the_file(profile: str) -> None:
     assert "WARNING" not in said.stderr
 
 
+@pytest.mark.scaled
 def test_hadolint_has_nothing_to_say_of_the_dockerfile() -> None:
     beside = Path(sys.executable).parent / "hadolint"
     program = str(beside) if beside.exists() else shutil.which("hadolint")

@@ -23,7 +23,7 @@ from tests.support.graph_server import GraphServer
 from tests.support.places import FAQ_DIR, ROOT
 from tests.support.postgres import PostgresUnavailable, fresh_database, temporary_server
 from tests.support.redis_server import RedisServer, RedisUnavailable, binary, free_port
-from tests.support.services import Container, Host, host
+from tests.support.services import START_SECONDS, Container, Host, host
 from tests.support.telegram_server import TelegramServer, telegram_server
 from tests.support.telegram_world import TOKEN
 from tests.support.waiting import eventually
@@ -85,16 +85,26 @@ def redis(
     conf = secrets / "redis.conf"
     password = conf.read_text("utf-8").split()[1]
     port = free_port()
-    server = RedisServer(
-        tmp_path_factory.mktemp("redis"),
-        port=port,
-        command=(program, str(conf), *options, "--port", str(port)),
-    )
-    # `requirepass` stands in the file: the server object only has to know it.
-    server.password = password
+    home = tmp_path_factory.mktemp("redis")
+    command = (program, str(conf), *options, "--port", str(port))
+    server = LockedRedis(home, port=port, command=command)
     server.start()
-    yield server
-    server.kill()
+    try:
+        assert "NOAUTH" in server.say("GET", "anything"), "without the password nobody gets in"
+        server.password = password
+        assert server.say("PING") == "+PONG"
+        assert server.info("maxmemory_policy") == "volatile-lru"
+        yield server
+    finally:
+        server.kill()
+
+
+class LockedRedis(RedisServer):
+    """Takes its password from its file alone: until the test knows it, no is an answer."""
+
+    def say(self, *words: str) -> str:
+        said = super().say(*words)
+        return "+PONG" if words == ("PING",) and "NOAUTH" in said else said
 
 
 def _lacks(asked_for: str, what: str) -> None:
@@ -139,7 +149,9 @@ async def ask_on_whatsapp(graph: GraphServer, origin: str) -> None:
     message = webhooks.text(asked, at=datetime.now(UTC))
     said = await webhooks.post(origin, webhooks.document(messages=[message]))
     assert said.status_code == 200
-    await eventually(lambda: any(answer in sent.text for sent in graph.to(webhooks.PERSON)))
+    await eventually(
+        lambda: any(answer in sent.text for sent in graph.to(webhooks.PERSON)), START_SECONDS
+    )
 
 
 async def healthy(machine: Host, container: Container) -> None:
@@ -181,7 +193,7 @@ async def test_the_roles_start_answer_and_stop(
     containers = [machine.start(name, given) for name in names]
     for name, container in zip(names, containers, strict=True):
         await healthy(machine, container)
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             lives = (await client.get(f"{container.origin}/healthz")).json()
             counts = await client.get(f"{container.origin}/metrics")
             chat = await client.get(f"{container.origin}/chat")
@@ -192,7 +204,7 @@ async def test_the_roles_start_answer_and_stop(
     await ask_on_whatsapp(graph, containers[0].origin)
     asked, answer = question()
     telegram.says(CHAT, asked)
-    await eventually(lambda: any(answer in text for text in telegram.told(CHAT)))
+    await eventually(lambda: any(answer in text for text in telegram.told(CHAT)), START_SECONDS)
 
     assert int(redis.info("connected_clients")) > len(names), "the roles use Redis"
     assert files(machine) == before, "somebody wrote into the image"
@@ -238,6 +250,6 @@ async def test_a_role_without_its_database_is_not_healthy_and_says_why(
     for name in machine.compose.services["sender"].secrets[2:]:
         machine.secret(name, None)
     sender = machine.start("sender", {})
-    assert await asyncio.to_thread(sender.process.wait, 120) != 0
+    assert await asyncio.to_thread(sender.process.wait, START_SECONDS) != 0
     assert sender.run(*sender.service.health).returncode == 1
     assert "hidden" not in sender.words
