@@ -172,7 +172,7 @@ class Staff:
     """A member of staff at the desk, who fills forms in as a browser does."""
 
     def __init__(self, origin: str) -> None:
-        self._http = httpx.AsyncClient(base_url=origin, headers={"origin": origin}, timeout=60)
+        self.http = httpx.AsyncClient(base_url=origin, headers={"origin": origin}, timeout=60)
         self._csrf = ""
 
     async def login(self, name: str) -> None:
@@ -183,18 +183,18 @@ class Staff:
 
     async def log_in_anew(self, name: str) -> None:
         """After a night: the session has ended."""
-        self._http.cookies.clear()
+        self.http.cookies.clear()
         await self.login(name)
 
     async def page(self, path: str) -> str:
-        answer = await self._http.get(f"/desk{path}")
+        answer = await self.http.get(f"/desk{path}")
         assert answer.status_code == 200, answer.text
         found = re.search(r'name="csrf" value="([^"]+)"', answer.text)
         self._csrf = found[1] if found else self._csrf
         return answer.text
 
     async def send(self, path: str, **fields: str) -> httpx.Response:
-        return await self._http.post(f"/desk{path}", data={"csrf": self._csrf, **fields})
+        return await self.http.post(f"/desk{path}", data={"csrf": self._csrf, **fields})
 
     async def reply(self, number: str, text: str) -> None:
         await self.page(f"/tickets/{number}")
@@ -206,10 +206,10 @@ class Staff:
         assert answer.status_code == 303, answer.text
 
     async def file(self, number: str, attachment_id: int) -> httpx.Response:
-        return await self._http.get(f"/desk/tickets/{number}/attachments/{attachment_id}")
+        return await self.http.get(f"/desk/tickets/{number}/attachments/{attachment_id}")
 
     async def leave(self) -> None:
-        await self._http.aclose()
+        await self.http.aclose()
 
 
 @dataclass
