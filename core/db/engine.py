@@ -4,6 +4,10 @@ On SQLite: WAL with `synchronous=FULL` (a committed message survives a power cut
 on, and every write transaction begins IMMEDIATE, so that two writers wait for each other at the
 start instead of failing in the middle. Writers of one process wait in a line for that: SQLite knows
 no line, its writers sleep and try again, and the unlucky ones starve while others come and go.
+
+On PostgreSQL: a pool of connections that is small enough for many processes, and bounds on how long
+the other side may be silent, so that a process or a server that was frozen, or whose machine lost
+its power, holds up nobody for long.
 """
 
 from __future__ import annotations
@@ -35,6 +39,33 @@ T = TypeVar("T")
 #: How long a SQLite writer waits for another, in milliseconds.
 SQLITE_BUSY_MS = 20_000
 
+#: Connections to PostgreSQL of one process: so many are kept, and so many more are made while all
+#: are in use. A worker's loops use eight at once (four workers, two fetchers, the housekeeper, a
+#: look at the counts), and ten writers keep a small server busy; more would wait in the server
+#: instead of here. Nine processes (a web, four workers, two senders, two of Telegram) thus stay
+#: below PostgreSQL's usual 100.
+POOL_KEPT = 5
+POOL_MORE = 5
+
+#: How long to wait for one of them, in seconds; then the work fails and is tried again by whoever
+#: gave it.
+POOL_SECONDS = 10.0
+
+#: PostgreSQL ends a transaction in which nobody has asked anything for so many seconds: its process
+#: was frozen or is gone, and what it locked others need. It loses its lease in that time, too.
+IDLE_SECONDS = 15
+
+#: How soon a connection is given up whose other side is gone without a word: its making after
+#: `connect_timeout`, an idle one after 10 + 3 * 5, a statement after `tcp_user_timeout` (in
+#: milliseconds).
+_SILENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
 
 class Database:
     """Opens transactions. `write()` commits when its block ends well, else rolls back."""
@@ -57,6 +88,14 @@ class Database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             # autocommit off in the driver; SQLAlchemy's own BEGIN is replaced below.
             options["connect_args"] = {"timeout": SQLITE_BUSY_MS / 1000}
+        else:
+            options |= {
+                "pool_size": POOL_KEPT,
+                "max_overflow": POOL_MORE,
+                "pool_timeout": POOL_SECONDS,
+                # What the address itself says goes first.
+                "connect_args": {k: v for k, v in _SILENCE.items() if k not in parsed.query},
+            }
         try:
             self.engine = create_async_engine(url, **options)
         except ImportError:
@@ -70,6 +109,8 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine.sync_engine, "connect", _prepare_postgres)
         self._line = _Line() if self.is_sqlite else contextlib.nullcontext()
 
     @asynccontextmanager
@@ -154,6 +195,12 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _prepare_postgres(connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:

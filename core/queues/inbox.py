@@ -7,6 +7,7 @@ conversation are handled one after another, in the order in which they came.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ log = get_logger(__name__)
 #: How long a worker may take for one message before another may take it over. Handling costs
 #: well under a second; a killed worker delays its message by this much at most.
 LEASE = timedelta(seconds=15)
+
+#: How often a claim looks again when all that it found was being changed by others, and after how
+#: many seconds: they are done in a few milliseconds, and nobody wakes the worker for it.
+_LOOKS = 3
+_AGAIN = 0.01
 
 #: Room in the columns, in characters. Ids and button values of our channels are far shorter.
 _MAX_ID = 200
@@ -187,27 +193,36 @@ class Inbox:
         """Lease the conversation whose first waiting message is due and oldest, and count the
         attempt; None when nothing is due. Counted before the work, so that a message that kills
         its worker is not tried for ever."""
-        now = self._clock()
-        async with self._db.read() as session:
-            candidates = (await session.scalars(_due(now).limit(16))).all()
-        for conversation_id in candidates:
-            async with self._db.write() as session:
-                lease = await leases.claim(session, "work", conversation_id, self._clock, LEASE)
-                if lease is None:
-                    continue
-                row = await session.scalar(
-                    select(InboxRow)
-                    .where(InboxRow.conversation_id == conversation_id, InboxRow.state == "new")
-                    .order_by(InboxRow.id)
-                    .limit(1)
-                )
-                if row is None or row.not_before > now:
-                    await leases.check(session, lease, None)
-                    continue
-                row.attempts += 1
-                waited = (self._clock() - row.received_at).total_seconds()
-                return Claimed(row, lease, max(waited, 0.0))
+        for _ in range(_LOOKS):
+            now = self._clock()
+            async with self._db.read() as session:
+                candidates = (await session.scalars(_due(now).limit(16))).all()
+            for conversation_id in candidates:
+                claimed = await self._claim(conversation_id, now)
+                if claimed is not None:
+                    return claimed
+            if not candidates:
+                return None
+            await asyncio.sleep(_AGAIN)
         return None
+
+    async def _claim(self, conversation_id: int, now: datetime) -> Claimed | None:
+        async with self._db.write() as session:
+            lease = await leases.claim(session, "work", conversation_id, self._clock, LEASE)
+            if lease is None:
+                return None
+            row = await session.scalar(
+                select(InboxRow)
+                .where(InboxRow.conversation_id == conversation_id, InboxRow.state == "new")
+                .order_by(InboxRow.id)
+                .limit(1)
+            )
+            if row is None or row.not_before > now:
+                await leases.check(session, lease, None)
+                return None
+            row.attempts += 1
+            waited = (self._clock() - row.received_at).total_seconds()
+            return Claimed(row, lease, max(waited, 0.0))
 
     async def finish(self, session: AsyncSession, claimed: Claimed, state: str = "done") -> None:
         """Mark the message handled and give the lease back, in the caller's transaction.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, cast
 
-from sqlalchemy import CursorResult, or_, update
+from sqlalchemy import CursorResult, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import Clock
@@ -36,14 +36,22 @@ class Lease:
 async def claim(
     session: AsyncSession, kind: Kind, conversation_id: int, clock: Clock, length: timedelta
 ) -> Lease | None:
-    """Take the lease when it is free or has run out; None when somebody else holds it.
+    """Take the lease when it is free or has run out; None when somebody else holds it, or is
+    changing the conversation just now: whoever looks for work must not wait behind a process that
+    is slow, or was frozen, in the middle of a transaction.
 
     It holds for `length` from when the database let us in, however long that took."""
     token, until = _columns(kind)
     now = clock()
+    free = (
+        select(ConversationRow.id)
+        .where(ConversationRow.id == conversation_id, or_(until.is_(None), until <= now))
+        # Not said on SQLite, which has one writer and no such locks.
+        .with_for_update(key_share=True, skip_locked=True)
+    )
     result = await session.execute(
         update(ConversationRow)
-        .where(ConversationRow.id == conversation_id, or_(until.is_(None), until <= now))
+        .where(ConversationRow.id == free.scalar_subquery())
         .values({token: token + 1, until: now + length})
         .returning(token)
     )

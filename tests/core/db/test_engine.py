@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, StatementError
 
+from core.db import engine
 from core.db.engine import Database, retry_on_contention
 from core.db.tables import Contact, ConversationRow, LoginAttemptRow
 from core.errors import ConfigError
@@ -239,3 +240,27 @@ async def test_another_error_is_not_tried_again() -> None:
     with pytest.raises(DBAPIError):
         await retry_on_contention(attempt)
     assert attempt.calls == 1
+
+
+@pytest.mark.postgres
+async def test_a_frozen_transaction_does_not_keep_its_locks_for_ever(postgres_address: str) -> None:
+    database = Database(postgres_address)
+    async with database.read() as session:
+        setting = await session.scalar(text("SHOW idle_in_transaction_session_timeout"))
+    assert setting == f"{engine.IDLE_SECONDS}s"
+    await database.close()
+
+
+@pytest.mark.postgres
+async def test_a_process_takes_no_more_connections_than_its_pool(postgres_address: str) -> None:
+    database = Database(postgres_address)
+    count = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+    counts = []
+
+    async def look() -> None:
+        async with database.read() as session:
+            counts.append(await session.scalar(count))
+
+    await asyncio.gather(*(look() for _ in range(50)))
+    assert max(counts) <= engine.POOL_KEPT + engine.POOL_MORE
+    await database.close()

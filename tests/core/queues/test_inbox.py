@@ -7,7 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from core.contacts import Contacts
+from core.db.engine import Database
 from core.errors import StaleLeaseError
+from core.queues import leases
 from core.queues.inbox import LEASE
 from tests.support.clock import MovableClock
 from tests.support.queues import Queues, reply
@@ -56,6 +59,29 @@ async def test_twenty_claimers_get_each_of_ten_conversations_once(
     assert len(claimed) == 10
     assert len({one.row.conversation_id for one in claimed}) == 10
     assert {one.row.text for one in claimed} == {"first"}
+
+
+@pytest.mark.postgres
+async def test_nobody_waits_behind_a_transaction_that_is_not_over(
+    postgres_address: str, contacts: Contacts, clock: MovableClock
+) -> None:
+    """A process that was frozen in the middle of one holds up its own conversation alone."""
+    one, another = Database(postgres_address), Database(postgres_address)
+    frozen, queues = Queues(one, contacts, clock), Queues(another, contacts, clock)
+    try:
+        held = await queues.says("held", "citizen 1")
+        await queues.says("free", "citizen 2")
+        async with frozen.db.write() as session:
+            await leases.claim(session, "work", held.conversation_id, clock, LEASE)
+            async with asyncio.timeout(60):
+                claimed = await queues.claim_work()
+            assert claimed.row.text == "free"
+            assert await queues.inbox.claim() is None
+            await session.rollback()
+        assert (await queues.claim_work()).row.text == "held"
+    finally:
+        await one.close()
+        await another.close()
 
 
 async def test_an_expired_lease_hands_the_message_over(
