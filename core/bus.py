@@ -7,11 +7,9 @@ by itself now and then.
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
 from typing import Protocol
 
-from core.wakeup import QUEUES, Wakeup
+from core.wakeup import QUEUES, Waiting, Wakeup, is_set_within
 
 
 class EventBus(Protocol):
@@ -30,33 +28,20 @@ class LocalEventBus:
     """Within one process and one event loop."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._waiting = Waiting()
 
     async def publish(self, topic: str) -> None:
         """See `EventBus.publish`."""
-        for event in self._waiting.get(topic, ()):
-            event.set()
+        self._waiting.wake(topic)
 
     def publish_all(self) -> None:
         """Wake everybody, whatever they wait for."""
-        for waiting in self._waiting.values():
-            for event in waiting:
-                event.set()
+        self._waiting.wake_all()
 
     async def wait(self, topic: str, seconds: float) -> bool:
         """See `EventBus.wait`."""
-        event = asyncio.Event()
-        self._waiting[topic].add(event)
-        try:
-            async with asyncio.timeout(seconds):
-                await event.wait()
-        except TimeoutError:
-            return False
-        finally:
-            self._waiting[topic].discard(event)
-            if not self._waiting[topic]:
-                del self._waiting[topic]
-        return True
+        with self._waiting.place(topic) as event:
+            return await is_set_within(event, seconds)
 
 
 class JoinedWakeup:
