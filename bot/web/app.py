@@ -10,6 +10,7 @@ from bot.channels.telegram.webhook import PATH as TELEGRAM_WEBHOOK
 from bot.channels.telegram.webhook import create_telegram_router
 from bot.channels.web.api import ChatDeps, create_chat_router
 from bot.root import Root
+from bot.web.admission import Admission, gates
 from bot.web.ops import create_ops_router
 from core.messages import Language
 from desk.app import create_desk
@@ -24,6 +25,7 @@ def create_web(root: Root) -> FastAPI:
     """Everything that is reached over HTTP."""
     settings = root.settings
     web = FastAPI(title="Natiq", docs_url=None, redoc_url=None, openapi_url=None)
+    web.add_middleware(Admission, gates=gates())
     web.include_router(
         create_chat_router(
             ChatDeps(
