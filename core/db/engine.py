@@ -24,7 +24,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, make_url, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
 from core.errors import ConfigError
@@ -224,7 +224,15 @@ async def retry_on_contention(attempt: Callable[[], Awaitable[T]], tries: int = 
 
 
 def _is_transient(error: DBAPIError) -> bool:
-    if error.connection_invalidated:
+    if error.connection_invalidated or _is_away(error):
         return True
     words = str(error.orig).lower()
     return any(sign in words for sign in ("database is locked", "deadlock", "could not serialize"))
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """Whether PostgreSQL could not be reached, or is just going down or coming up (class 57P)."""
+    if not isinstance(error, OperationalError):
+        return False
+    state = getattr(error.orig, "sqlstate", "no PostgreSQL")
+    return state is None or state.startswith(("08", "57P"))

@@ -42,6 +42,9 @@ T = TypeVar("T")
 #: Longer than any channel's time-out, so that a slow request is not sent by a second sender.
 LEASE = timedelta(seconds=30)
 
+#: How often what became of a message is written down: for about 6 seconds, well within the lease.
+_SETTLING = 8
+
 #: How long a message waits whose address or payload cannot be read (a wrong secret key, say).
 UNREADABLE = timedelta(minutes=1)
 
@@ -324,13 +327,14 @@ class Outbox:
         await self._finish(settle)
 
     async def _finish(self, settle: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        """Writers that collide must not make us forget what the platform has taken."""
+        """Neither writers that collide nor a database that begins anew must make us forget what the
+        platform has taken."""
 
         async def attempt() -> T:
             async with self._db.write() as session:
                 return await settle(session)
 
-        return await retry_on_contention(attempt)
+        return await retry_on_contention(attempt, _SETTLING)
 
     async def _settle(self, session: AsyncSession, claimed: Claimed, **values: object) -> None:
         await leases.check(session, claimed.lease, None)

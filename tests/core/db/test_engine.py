@@ -14,6 +14,7 @@ from core.db import engine
 from core.db.engine import Database, retry_on_contention
 from core.db.tables import Contact, ConversationRow, LoginAttemptRow
 from core.errors import ConfigError
+from tests.support.redis_server import free_port
 
 NOW = datetime(2026, 8, 3, 7, 0, tzinfo=UTC)
 
@@ -233,6 +234,25 @@ async def test_a_collision_is_tried_again(
     with pytest.raises(DBAPIError):
         await retry_on_contention(for_ever)
     assert for_ever.calls == 5
+
+
+async def test_a_database_that_is_away_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def no_sleep(_seconds: float) -> None:
+        return None
+
+    monkeypatch.setattr("core.db.engine.asyncio.sleep", no_sleep)
+    database = Database(f"postgresql+psycopg://natiq@127.0.0.1:{free_port()}/natiq")
+    calls = 0
+
+    async def attempt() -> None:
+        nonlocal calls
+        calls += 1
+        await _count(database)
+
+    with pytest.raises(OperationalError):
+        await retry_on_contention(attempt, 3)
+    assert calls == 3
+    await database.close()
 
 
 async def test_another_error_is_not_tried_again() -> None:
