@@ -44,12 +44,13 @@ Fault = Literal[
 
 @dataclass
 class Sent:
-    """A message that was taken."""
+    """A message that was taken, `at` that tick."""
 
     id: str
     to: str
     kind: str
     payload: dict[str, Any]
+    at: float = 0.0
 
     @property
     def text(self) -> str:
@@ -210,7 +211,7 @@ class GraphServer:
             raise Wrong(131047, "More than 24 hours have passed since the recipient last replied")
         if self.enforce_rates:
             self._count(who)
-        message = Sent(self.new_id(), who, kind, payload)
+        message = Sent(self.new_id(), who, kind, payload, self.ticks())
         self.sent.append(message)
         contact = {"input": who, "wa_id" if payload.get("to") else "user_id": who}
         answer = {"messaging_product": "whatsapp", "contacts": [contact]}
