@@ -36,7 +36,7 @@ from tests.support.telegram_server import TelegramServer, telegram_server
 from tests.support.waiting import eventually
 
 #: How long anything may take before a test fails, in seconds; far beyond what it takes.
-PATIENCE = 300.0
+PATIENCE = 180.0
 
 #: Webhooks that are posted at the same time, at most.
 POSTERS = 24
@@ -332,17 +332,19 @@ class Traffic:
         """Wait until that share was taken."""
         await eventually(lambda: self.part(share), PATIENCE)
 
-    async def answered(self, seconds: float = PATIENCE) -> None:
-        """Wait until nothing is left to handle or to send."""
+    async def answered(self) -> None:
+        """Wait until nothing is left to handle or to send.
 
-        async def quiet() -> bool:
+        Raises:
+            AssertionError: nothing was done for `PATIENCE` seconds.
+        """
+        least, ends = len(self.messages) + 1, 0.0
+        while left := await asyncio.to_thread(self._on.unsent):
             self._on.check()
-            left = await asyncio.to_thread(self._on.unsent)
-            if left:
-                await asyncio.sleep(0.3)
-            return left == 0
-
-        await eventually(quiet, seconds)
+            if left < least:
+                least, ends = left, time.monotonic() + PATIENCE
+            assert time.monotonic() < ends, f"{left} messages are left, and nobody goes on"
+            await asyncio.sleep(0.3)
 
     def check(self, *, doubled: bool = False) -> None:
         """Nothing lost, nothing out of order, nothing handled twice; nothing sent twice, or, with
