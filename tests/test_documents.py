@@ -11,7 +11,7 @@ import pytest
 import typer.main
 from typer.core import TyperGroup
 
-from bot.cli.main import app
+from bot.cli.main import build
 from core.settings import PREFIX, Settings
 from tests.support.places import ROOT
 
@@ -92,7 +92,7 @@ def commands(text: str) -> set[str]:
 
 
 def all_commands(*, hidden: bool = True) -> set[str]:
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(build())
     assert isinstance(root, TyperGroup)
     names = set()
     for name, command in root.commands.items():

@@ -58,7 +58,7 @@ def channels_of(root: Root) -> list[str]:
     else:
         telegram = f"on, by webhook at {public}{TELEGRAM_WEBHOOK}"
     if root.whatsapp is None:
-        whatsapp = "off (set NATIQ_WHATSAPP_...)"
+        whatsapp = "off (set NATIQ_WHATSAPP_TOKEN and its companions)"
     else:
         whatsapp = f"on; tell Meta the webhook {public}{WHATSAPP_WEBHOOK}"
     return [f"Telegram: {telegram}", f"WhatsApp: {whatsapp}"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 from fastapi import FastAPI
 
 from bot.root import Root
+from core.errors import NatiqError
 from core.logs import get_logger
 
 log = get_logger(__name__)
@@ -17,10 +18,27 @@ log = get_logger(__name__)
 #: How long requests that are under way may still take after the signal, in seconds.
 FINISH = 3
 
+#: How often it looks whether all loops still run, in seconds.
+_LOOK = 1.0
+
+
+class LoopEndedError(NatiqError):
+    """A part of the process is gone, and will not come back but with a new process."""
+
+    def __init__(self, loops: Sequence[str]) -> None:
+        super().__init__(
+            f"{', '.join(loops)} ended with an error that nobody foresaw (see the log), so this "
+            "process ends, to be begun anew. Nothing accepted is lost."
+        )
+
 
 async def serve_http(root: Root, app: FastAPI, announce: Callable[[Root, int], None]) -> None:
     """Returns after SIGTERM or SIGINT, when what was under way is answered. `announce` is told the
-    port once it is open."""
+    port once it is open.
+
+    Raises:
+        LoopEndedError: one of the process' loops ended, which none should; so does the process.
+    """
     settings = root.settings
     config = uvicorn.Config(
         app,
@@ -44,7 +62,13 @@ async def serve_http(root: Root, app: FastAPI, announce: Callable[[Root, int], N
         port = server.servers[0].sockets[0].getsockname()[1]
         announce(root, port)
         log.info("started", port=port, role=",".join(sorted(root.roles)))
+    while not serving.done():
+        await asyncio.wait({serving}, timeout=_LOOK)
+        if root.broken:
+            server.should_exit = True
     await serving
+    if root.broken:
+        raise LoopEndedError(root.broken)
 
 
 def _go_on(_signal: int, _frame: object) -> None:

@@ -21,8 +21,12 @@ WHATSAPP = {
 @pytest.mark.parametrize(
     ("given", "telegram", "whatsapp"),
     [
-        ({}, "off (set NATIQ_TELEGRAM_TOKEN)", "off (set NATIQ_WHATSAPP_...)"),
-        ({"telegram_token": "1:secret-token"}, "on, by polling", "off (set NATIQ_WHATSAPP_...)"),
+        ({}, "off (set NATIQ_TELEGRAM_TOKEN)", "off (set NATIQ_WHATSAPP_TOKEN and its companions)"),
+        (
+            {"telegram_token": "1:secret-token"},
+            "on, by polling",
+            "off (set NATIQ_WHATSAPP_TOKEN and its companions)",
+        ),
         (
             {
                 **WHATSAPP,
