@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from ruamel.yaml import YAML
 
-from tests.e2e.conftest import ROOT, Running
+from tests.e2e.conftest import Running
+from tests.support.places import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -58,10 +59,8 @@ def desk_page(chromium: Browser, natiq: Running) -> Page:
     """A desk, logged in with the one-time password, which is changed at once."""
     page = chromium.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.goto(f"{natiq.origin}/desk")
-    secret = natiq.data_dir / "desk-password.txt"
-    once = secret.read_text(encoding="utf-8").strip()
     page.locator("input[name=name]").fill("admin")
-    page.locator("input[name=password]").fill(once)
+    page.locator("input[name=password]").fill(natiq.first_password())
     page.keyboard.press("Enter")
     page.wait_for_url("**/desk/password**")
     page.locator("input[name=new]").fill(PASSWORD)

@@ -29,6 +29,12 @@ def looker(page: Page, found: dict[str, list[str]]) -> Callable[[str], None]:
     return look
 
 
+@pytest.fixture(scope="module")
+def first_password(natiq: Running) -> str:
+    """The one-time password, which nobody changes here."""
+    return natiq.first_password()
+
+
 @pytest.mark.parametrize("language", ["ar", "en"])
 def test_the_chat_page(chromium: Browser, natiq: Running, language: str) -> None:
     found: dict[str, list[str]] = {}
@@ -48,7 +54,9 @@ def test_the_chat_page(chromium: Browser, natiq: Running, language: str) -> None
 
 
 @pytest.mark.parametrize("language", ["ar", "en"])
-def test_the_first_login(chromium: Browser, natiq: Running, language: str) -> None:
+def test_the_first_login(
+    chromium: Browser, natiq: Running, first_password: str, language: str
+) -> None:
     """Up to the page on which the one-time password is changed."""
     found: dict[str, list[str]] = {}
     context = chromium.new_context()
@@ -57,8 +65,7 @@ def test_the_first_login(chromium: Browser, natiq: Running, language: str) -> No
     look = looker(page, found)
     look("login")
     page.locator("#name").fill("admin")
-    secret = natiq.data_dir / "desk-password.txt"
-    page.locator("#password").fill(secret.read_text(encoding="utf-8").strip())
+    page.locator("#password").fill(first_password)
     page.keyboard.press("Enter")
     page.wait_for_url("**/desk/password**")
     look("one-time password")
