@@ -1,16 +1,18 @@
 """What the processes of one installation share: hints that there is work, news for those who
-watch, the pace of sending, and what was decided. By Redis where `NATIQ_REDIS_URL` is set; else each
-process has its own, and others find work at their next look."""
+watch, the pace of sending, the slowing of floods, and what was decided. By Redis where
+`NATIQ_REDIS_URL` is set; else each process has its own, and others find work at their next look."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from core.buckets import Buckets, LocalBuckets
 from core.bus import JoinedWakeup
 from core.cache import Cache, LocalCache
 from core.crypto import Vault
 from core.rates import LocalRateLimits, RateLimits
+from core.redis_buckets import RedisBuckets
 from core.redis_bus import RedisEventBus
 from core.redis_cache import RedisCache
 from core.redis_connection import RedisConnection
@@ -26,6 +28,7 @@ class Shared:
 
     wakeup: Wakeup
     rates: RateLimits
+    buckets: Buckets
     cache: Cache
     close: Callable[[], Awaitable[None]]
 
@@ -37,7 +40,7 @@ def share(settings: Settings, vault: Vault) -> Shared:
         ConfigError: the address of Redis is malformed.
     """
     if settings.redis_url is None:
-        return Shared(LocalWakeup(), LocalRateLimits(), LocalCache(), _nothing)
+        return Shared(LocalWakeup(), LocalRateLimits(), LocalBuckets(), LocalCache(), _nothing)
     connection = RedisConnection(settings.redis_url.get_secret_value())
     bus = RedisEventBus(connection)
 
@@ -47,7 +50,8 @@ def share(settings: Settings, vault: Vault) -> Shared:
 
     wakeup = JoinedWakeup(RedisWakeup(connection), bus)
     rates = RedisRateLimits(connection, vault)
-    return Shared(wakeup, rates, RedisCache(connection), close)
+    buckets = RedisBuckets(connection, vault)
+    return Shared(wakeup, rates, buckets, RedisCache(connection), close)
 
 
 async def _nothing() -> None:

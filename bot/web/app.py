@@ -24,6 +24,7 @@ WHATSAPP_WEBHOOK = "/webhooks/whatsapp"
 def create_web(root: Root) -> FastAPI:
     """Everything that is reached over HTTP."""
     settings = root.settings
+    assert root.shared is not None  # noqa: S101 - made with the root
     web = FastAPI(title="Natiq", docs_url=None, redoc_url=None, openapi_url=None)
     web.add_middleware(Admission, gates=gates())
     web.include_router(
@@ -38,6 +39,7 @@ def create_web(root: Root) -> FastAPI:
                 frame_ancestors=settings.frame_ancestors,
                 sample=settings.sample,
                 names=root.names.ministry,
+                buckets=root.shared.buckets,
             )
         ),
         prefix="/chat",

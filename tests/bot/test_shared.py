@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bot.root import Root, build_app
+from core.buckets import Bucket
 from core.errors import ConfigError
 from core.messages import Pace
 from core.settings import Settings
@@ -54,6 +55,15 @@ async def test_with_redis_the_pace_is_one_for_all(make: Make, redis_url: str) ->
     pace = Pace("telegram", 1, 60.0)
     assert await one.shared.rates.reserve([pace]) == 0
     assert await two.shared.rates.reserve([pace]) > 0
+
+
+@pytest.mark.redis
+async def test_with_redis_a_flood_is_one_for_all(make: Make, redis_url: str) -> None:
+    one, two = make(redis_url=redis_url), make(redis_url=redis_url)
+    assert one.shared is not None and two.shared is not None
+    bucket = Bucket("web:session", 1, 0.01)
+    assert await one.shared.buckets.take(bucket) == 0
+    assert await two.shared.buckets.take(bucket) > 0
 
 
 @pytest.mark.redis

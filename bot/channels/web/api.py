@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import APIRouter
 from sse_starlette import EventSourceResponse
@@ -22,6 +22,7 @@ from bot.channels.web.feed import Feed
 from bot.channels.web.limits import MessageRate, StreamSlots
 from bot.channels.web.page import PageFiles
 from bot.channels.web.requests import API_HEADERS, ApiError, guarded
+from core.buckets import Buckets, LocalBuckets
 from core.contacts import Contacts
 from core.crypto import Vault
 from core.db.engine import Database, retry_on_contention
@@ -39,7 +40,8 @@ class ChatDeps:
     """What the web chat is made of.
 
     `frame_ancestors` is a list of sources for the CSP directive of that name (empty: 'self').
-    `sample` shows the banner that says so; `names` is the institution's name by language.
+    `sample` shows the banner that says so; `names` is the institution's name by language;
+    `buckets` may be shared with other web processes.
     """
 
     db: Database
@@ -51,6 +53,7 @@ class ChatDeps:
     frame_ancestors: str
     sample: bool
     names: Mapping[Language, str]
+    buckets: Buckets = field(default_factory=LocalBuckets)
 
 
 class _Stream(EventSourceResponse):
@@ -72,7 +75,7 @@ class ChatApi:
     def __init__(self, deps: ChatDeps) -> None:
         self._deps = deps
         self._feed = Feed(deps.db, deps.contacts, deps.wakeup, deps.vault)
-        self._rate = MessageRate()
+        self._rate = MessageRate(deps.buckets)
         self._slots = StreamSlots()
 
     async def session(self, _request: Request) -> Response:
@@ -83,7 +86,7 @@ class ChatApi:
         """Accept a message; 202 says that it is committed."""
         address = requests.session_address(request)
         message = requests.new_message(await requests.read_json(request))
-        wait = self._rate.take(address)
+        wait = await self._rate.take(address)
         if wait:
             raise ApiError(429, "slow_down", {"Retry-After": str(wait)})
         # The session's part of the id is a keyed hash: the inbox must not hold addresses.

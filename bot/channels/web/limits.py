@@ -1,8 +1,8 @@
 """How fast one web session may write, and how many streams it may hold open.
 
 A flood is slowed, never refused for good: whoever writes faster than the bucket fills is told
-after how many seconds the next message is taken. The counts live in the process that serves the
-session; several web processes each keep their own.
+after how many seconds the next message is taken. Web processes share the buckets where they share
+Redis; open streams each counts by itself.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter
 
+from core.buckets import Bucket, Buckets
 from core.logs import get_logger
 
 log = get_logger(__name__)
@@ -25,7 +26,7 @@ PER_SECOND = 1.0
 #: Event streams that a session may hold open at once.
 MAX_STREAMS = 5
 
-#: Buckets are swept when there are this many, so that the table cannot grow without end.
+#: Floods are swept when there are this many, so that the table cannot grow without end.
 _SWEEP_AT = 4_096
 
 SLOWED = Counter(
@@ -34,53 +35,44 @@ SLOWED = Counter(
 
 
 @dataclass(slots=True)
-class _Bucket:
-    tokens: float
+class _Flood:
+    refused: int
     at: float
-    refused: int = 0
 
 
 class MessageRate:
     """A token bucket for each session."""
 
-    def __init__(
-        self,
-        burst: int = BURST,
-        per_second: float = PER_SECOND,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._burst = burst
-        self._per_second = per_second
+    def __init__(self, buckets: Buckets, now: Callable[[], float] = time.monotonic) -> None:
+        self._buckets = buckets
         self._now = now
-        self._buckets: dict[str, _Bucket] = {}
+        self._floods: dict[str, _Flood] = {}
 
-    def take(self, session: str) -> int:
+    async def take(self, session: str) -> int:
         """0 when the message may come in, else the whole seconds after which it may."""
-        now = self._now()
-        if len(self._buckets) >= _SWEEP_AT:
-            self._sweep(now)
-        bucket = self._buckets.setdefault(session, _Bucket(float(self._burst), now))
-        bucket.tokens = self._level(bucket, now)
-        bucket.at = now
-        if bucket.tokens >= self._burst:
-            bucket.refused = 0
-        if bucket.tokens >= 1:
-            bucket.tokens -= 1
+        wait = await self._buckets.take(Bucket(f"web:{session}", BURST, PER_SECOND))
+        if wait == 0:
             return 0
-        bucket.refused += 1
-        wait = max(1, math.ceil((1 - bucket.tokens) / self._per_second))
+        seconds = max(1, math.ceil(wait))
         SLOWED.inc()
-        if math.log10(bucket.refused).is_integer():  # the 1st, 10th, 100th: a flood of no lines
-            log.warning("flood slowed", channel="web", seconds=wait, count=bucket.refused)
-        return wait
+        refused = self._count(session)
+        if math.log10(refused).is_integer():  # the 1st, 10th, 100th: a flood of no lines
+            log.warning("flood slowed", channel="web", seconds=seconds, count=refused)
+        return seconds
 
-    def _level(self, bucket: _Bucket, now: float) -> float:
-        return min(float(self._burst), bucket.tokens + (now - bucket.at) * self._per_second)
-
-    def _sweep(self, now: float) -> None:
-        """Forget the buckets that are full again: they say no more than a new one."""
-        for session in [s for s, b in self._buckets.items() if self._level(b, now) >= self._burst]:
-            del self._buckets[session]
+    def _count(self, session: str) -> int:
+        """How many messages of this flood were refused here. It is over when none was for as long
+        as a bucket takes to fill."""
+        now = self._now()
+        over = now - BURST / PER_SECOND
+        if len(self._floods) >= _SWEEP_AT:
+            self._floods = {s: flood for s, flood in self._floods.items() if flood.at > over}
+        flood = self._floods.get(session)
+        if flood is None or flood.at <= over:
+            flood = self._floods[session] = _Flood(0, now)
+        flood.refused += 1
+        flood.at = now
+        return flood.refused
 
 
 class StreamSlots:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
-from bot.channels.web.limits import BURST, MessageRate, StreamSlots
+from bot.channels.web import limits
+from bot.channels.web.limits import BURST, PER_SECOND, MessageRate, StreamSlots
 from bot.channels.web.strings import all_strings
+from core.buckets import LocalBuckets
 from core.db.tables import InboxRow
 
 MESSAGES = "/chat/api/messages"
@@ -205,27 +209,58 @@ async def test_a_flood_is_slowed_and_only_its_own_session(arrive: Any) -> None:
     assert (await other.post()).status_code == 202
 
 
-def test_the_bucket_fills_at_its_rate() -> None:
+async def test_a_session_is_slowed_by_whole_seconds() -> None:
     now = 0.0
-    rate = MessageRate(burst=3, per_second=0.5, now=lambda: now)
-    assert [rate.take("a") for _ in range(5)] == [0, 0, 0, 2, 2]
-    assert rate.take("b") == 0
+    rate = MessageRate(LocalBuckets(lambda: now))
+    assert [await rate.take("a") for _ in range(BURST + 2)] == [*(0,) * BURST, 1, 1]
+    assert await rate.take("b") == 0
+    now = 0.5
+    assert await rate.take("a") == 1
     now = 1.0
-    assert rate.take("a") == 1
-    now = 2.0
-    assert [rate.take("a"), rate.take("a")] == [0, 2]
-    now = 1_000.0
-    assert [rate.take("a") for _ in range(4)] == [0, 0, 0, 2]
+    assert [await rate.take("a"), await rate.take("a")] == [0, 1]
 
 
-def test_full_buckets_are_forgotten() -> None:
+async def test_a_flood_writes_few_lines() -> None:
     now = 0.0
-    rate = MessageRate(now=lambda: now)
-    for number in range(4_096):
-        rate.take(str(number))
-    now = 100.0
-    rate.take("new")
-    assert len(rate._buckets) == 1
+    rate = MessageRate(LocalBuckets(lambda: now), now=lambda: now)
+    with capture_logs() as lines:
+        for _ in range(BURST + 99):
+            await rate.take("a")
+        now = BURST / PER_SECOND  # the flood is over: the next one is told of anew
+        for _ in range(BURST + 1):
+            await rate.take("a")
+    assert [line["count"] for line in lines] == [1, 10, 1]
+
+
+async def test_floods_that_are_over_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_SWEEP_AT", 5)
+    now = 0.0
+    rate = MessageRate(LocalBuckets(lambda: now), now=lambda: now)
+    for number in range(5 * (BURST + 1)):
+        await rate.take(str(number % 5))
+    assert len(rate._floods) == 5
+    now = BURST / PER_SECOND
+    for _ in range(BURST + 1):
+        await rate.take("new")
+    assert list(rate._floods) == ["new"]
+
+
+async def test_processes_that_share_buckets_slow_a_session_together(
+    make_house: Any, arrive_at: Any
+) -> None:
+    buckets = LocalBuckets(lambda: 0.0)
+    async with AsyncExitStack() as stack:
+        clients = []
+        for _ in range(2):
+            transport = httpx.ASGITransport(app=make_house(buckets=buckets).app)
+            client = httpx.AsyncClient(transport=transport, base_url="http://chat.example")
+            clients.append(await stack.enter_async_context(client))
+        citizen = await arrive_at(clients[0])
+        codes = []
+        for number in range(BURST + 4):
+            citizen.client = clients[number % 2]
+            codes.append((await citizen.post()).status_code)
+    assert codes == [202] * BURST + [429] * 4
 
 
 def test_slots_are_counted_by_session() -> None:
