@@ -36,12 +36,14 @@ async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Insta
 
 
 @pytest.fixture
-def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def say(request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     """Writes a line of figures into the test's output, whatever is captured."""
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
 
     def write(line: str) -> None:
-        if reporter is not None:
+        if reporter is None:
+            return
+        with capfd.disabled():
             reporter.ensure_newline()
             reporter.write_line(line)
 
