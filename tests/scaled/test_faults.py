@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.scaled, pytest.mark.slow, pytest.mark.asyncio(loop_sco
 
 Say = Callable[[str], None]
 
-PEOPLE, EACH, SECONDS = 60, 3, 12.0
+PEOPLE, EACH, SECONDS = 40, 3, 8.0
 
 #: Longest delay of any message, in seconds: far beyond leases (15 and 30), polls (1) and pauses
 #: (10) together, and far below for ever.
