@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from core.settings import Settings
 from tests.support.minds import action, scripted_mind
 from tests.support.places import FAQ_DIR, MODEL_DIR
 from tests.support.talk import RecordingChannel
+from tests.support.waiting import eventually
 
 
 def settings(folder: Path, **more: object) -> Settings:
@@ -30,10 +30,7 @@ async def test_the_loops_carry_a_message_through(tmp_path: Path) -> None:
     try:
         for number in range(3):
             await root.inbox.accept(InboundMessage("test", str(number), f"p{number}", "شكرا"))
-        for _ in range(1000):
-            if len(channel.sent) == 3 and not await root.outbox.waiting():
-                break
-            await asyncio.sleep(0.01)
+        await eventually(lambda: len(channel.sent) == 3)
     finally:
         await root.stop()
     assert sorted(e.address for e in channel.sent) == ["p0", "p1", "p2"]

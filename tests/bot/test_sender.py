@@ -11,6 +11,7 @@ from core.errors import ChannelError
 from core.retry import SENDING
 from tests.support.minds import answer
 from tests.support.talk import Talk, refs
+from tests.support.waiting import eventually
 
 TABLE = {f"سؤال {x}": answer(f"faq-{x}") for x in "abc"}
 
@@ -219,10 +220,7 @@ async def test_the_loop_outlives_errors_of_the_database(talk: Talk, monkeypatch)
     monkeypatch.setattr(talk.root.outbox, "claim", claim)
     await ask(talk, "a")
     running = asyncio.create_task(talk.root.sender.run())
-    for _ in range(500):
-        await asyncio.sleep(0.01)
-        if talk.channel.sent:
-            break
+    await eventually(lambda: talk.channel.sent)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -10,6 +10,7 @@ from core.retry import HANDLING
 from core.wakeup import OUTBOX
 from tests.support.minds import URGENT, answer
 from tests.support.talk import Talk, refs
+from tests.support.waiting import eventually
 
 TABLE = {"سؤال أ": answer("faq-a"), "سؤال ب": answer("faq-b")}
 
@@ -196,6 +197,10 @@ async def test_a_step_wakes_whoever_waits_for_its_results(talk: Talk) -> None:
     assert await waiting is True
 
 
+async def idle(talk: Talk) -> bool:
+    return not await talk.root.inbox.waiting()
+
+
 async def test_the_loop_outlives_errors_of_the_database(talk: Talk, monkeypatch) -> None:
     monkeypatch.setattr("bot.worker.POLL", 0.01)
     real, failures = talk.root.inbox.claim, []
@@ -209,10 +214,7 @@ async def test_the_loop_outlives_errors_of_the_database(talk: Talk, monkeypatch)
     monkeypatch.setattr(talk.root.inbox, "claim", claim)
     await talk.accept("سؤال أ")
     running = asyncio.create_task(talk.worker.run())
-    for _ in range(500):
-        await asyncio.sleep(0.01)
-        if not await talk.root.inbox.waiting():
-            break
+    await eventually(lambda: idle(talk))
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -16,6 +16,7 @@ from faq import service as service_module
 from faq.service import FaqService
 from tests.support.encoders import HashEncoder
 from tests.support.faq_files import WORDS, Item, write_faq
+from tests.support.waiting import eventually
 
 STRAYS = ["who won the match", "tell me a joke", "كم عدد سكان المريخ", "من فاز امس"]
 ITEMS = [Item("passport-fees"), Item("licence-lost")]
@@ -197,10 +198,7 @@ async def test_watching_takes_up_changes_and_outlives_errors(
     monkeypatch.setattr(house.service, "refresh", refresh)
     watching = asyncio.create_task(house.service.watch())
     house.write([*ITEMS, Item("visa-extend")])
-    for _ in range(500):
-        await asyncio.sleep(0.02)
-        if "visa-extend" in house.ids():
-            break
+    await eventually(lambda: "visa-extend" in house.ids())
     watching.cancel()
     with pytest.raises(asyncio.CancelledError):
         await watching

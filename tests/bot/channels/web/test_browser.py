@@ -102,7 +102,7 @@ async def test_question_answer_choice_and_reload(house: Any, page: Page) -> None
     await page.reload()
     await expect(page.locator(".message")).to_have_count(3)
     assert await page.locator(".message .text").all_inner_texts() == before
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await outbox_states(house) != ["delivered"]:  # noqa: ASYNC110 - rows have no event
             await asyncio.sleep(0.05)
 
