@@ -10,6 +10,9 @@ STAMPS := $(VENV)/.stamps
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 MODEL_DIR ?= $(or $(NATIQ_MODEL_DIR),var/model)
 
+# Tests run in so many processes as there are processors, at most four: each may load the model.
+PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist worksteal
+
 CODE := core nlu faq actions bot desk
 
 .PHONY: help setup setup-dev setup-train run chat test test-browser test-postgres test-redis test-scaled secrets check format lock clean
@@ -59,7 +62,7 @@ chat: setup  ## Be a citizen in the terminal
 	@$(BIN)/natiq chat
 
 test: setup setup-dev  ## Run the tests; what cannot run here is named at the end
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(PARALLEL)
 
 test-browser: setup setup-dev  ## Only the tests in Chromium; fail if there is none
 	@NATIQ_TEST_BROWSER=required $(BIN)/python -m pytest -m browser
