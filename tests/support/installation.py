@@ -322,15 +322,12 @@ class Traffic:
         message.accepted = time.monotonic()
         message.taken.set()
 
-    def part(self, share: float) -> bool:
-        """Whether that share was taken."""
-        return sum(message.taken.is_set() for message in self.messages) >= share * len(
-            self.messages
-        )
-
     async def until(self, share: float) -> None:
         """Wait until that share was taken."""
-        await eventually(lambda: self.part(share), PATIENCE)
+        wanted = share * len(self.messages)
+        await eventually(
+            lambda: sum(one.taken.is_set() for one in self.messages) >= wanted, PATIENCE
+        )
 
     async def answered(self) -> None:
         """Wait until nothing is left to handle or to send.
