@@ -223,8 +223,8 @@ def _secrets_from_files() -> dict[str, Any]:
 
 
 def _leads_nowhere(path: str) -> bool:
-    """Whether it is /dev/null under whatever name: how a container is told that a secret it may have
-    is not set. A file that is merely empty is a mistake."""
+    """Whether it is /dev/null under whatever name: how a container is told that a secret which it
+    may have is not set. A file that is merely empty is a mistake."""
     with contextlib.suppress(OSError):
         found = Path(path).stat()
         return stat.S_ISCHR(found.st_mode) and found.st_rdev == Path(os.devnull).stat().st_rdev
