@@ -37,7 +37,7 @@ async def take_steps(
             await _let_finish(running, finish)
             raise
         except Exception:
-            log.exception(f"{name} step failed")
+            log.exception("step failed", part=name)
             await asyncio.sleep(pause)
 
 
