@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 from core.text.clean import MAX_UNDERSTOOD, fold
 
@@ -199,18 +200,19 @@ def skeleton(word: str) -> str:
     return skeletons(word)[0]
 
 
-def skeletons(word: str) -> list[str]:
+@lru_cache(maxsize=50_000)
+def skeletons(word: str) -> tuple[str, ...]:
     """Every skeleton that the word may stand for, the likeliest first: in Latin letters `2` is a
     hamza or a qaf, `9` a sad or a qaf, `g` a jim, a qaf or a ghayn, `ch` a shin or a kaf."""
     if _has_arabic(word):
         sounds = [_ARABIC_SOUNDS.get(char, "") for char in word]
         if sounds and word.endswith("ه"):
             sounds[-1] = ""
-        return [_squeeze("".join(sounds))]
+        return (_squeeze("".join(sounds)),)
     options = [""]
     for choices in _latin_sounds(word[:_LONGEST_WORD]):
         options = [head + tail for tail in choices for head in options][:_MOST_SPELLINGS]
-    return list(dict.fromkeys(_squeeze(option) for option in options))
+    return tuple(dict.fromkeys(_squeeze(option) for option in options))
 
 
 def _latin_sounds(word: str) -> list[tuple[str, ...]]:

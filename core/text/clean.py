@@ -53,21 +53,32 @@ _LETTERS = str.maketrans(
 )
 
 
+class _Visible(dict[int, str | int | None]):
+    """What becomes of each character, found when it is first met: controls and separators become a
+    blank; format characters, surrogates and what has no meaning go; the rest stays."""
+
+    def __missing__(self, code: int) -> str | int | None:
+        category = unicodedata.category(chr(code))
+        becomes: str | int | None = code
+        if category in ("Cc", "Zl", "Zp", "Zs"):
+            becomes = " "
+        elif category in ("Cf", "Cs", "Co", "Cn"):
+            becomes = None
+        self[code] = becomes
+        return becomes
+
+
+_VISIBLE = _Visible()
+
+
 def clean(text: str) -> str:
     """Readable text: NFKC, without control, format and bidirectional characters, spaces single.
 
     At most `MAX_UNDERSTOOD` characters are looked at and given back, so the time is bounded.
     Cleaning what is clean changes nothing.
     """
-    kept = []
-    for char in text[:MAX_UNDERSTOOD]:
-        category = unicodedata.category(char)
-        if category in ("Cc", "Zl", "Zp", "Zs"):
-            kept.append(" ")
-        elif category not in ("Cf", "Cs", "Co", "Cn"):
-            kept.append(char)
     # Normalized after the invisible ones went: a letter and its mark may stand on both sides.
-    text = unicodedata.normalize("NFKC", "".join(kept))
+    text = unicodedata.normalize("NFKC", text[:MAX_UNDERSTOOD].translate(_VISIBLE))
     return _SPACES.sub(" ", text).strip()[:MAX_UNDERSTOOD].rstrip()
 
 

@@ -32,6 +32,13 @@ FEATURES_VERSION = "3"
 
 DENSE_WEIGHT = 1.5
 
+#: Texts whose terms are remembered: the interpreter and the index ask for the same message's one
+#: after the other, and few messages are decided on at the same time.
+_RECENT = 32
+
+_CHARS = char_ngrams(2, 5)
+_SOUND_CHARS = char_ngrams(2, 4)
+
 _ARABIC_STEMMER = snowballstemmer.stemmer("arabic")
 _ENGLISH_STEMMER = snowballstemmer.stemmer("english")
 
@@ -57,8 +64,8 @@ class Featuriser:
         self._arabizi = arabizi
         self._mean: Vectors = np.zeros(encoder.dimension, dtype=np.float32)
         self._word = Tfidf(_word_terms)
-        self._char = Tfidf(char_ngrams(2, 5), min_df=2)
-        self._sound = Tfidf(char_ngrams(2, 4), min_df=2)
+        self._char = Tfidf(_char_terms, min_df=2)
+        self._sound = Tfidf(_sound_terms, min_df=2)
 
     def readable(self, text: str) -> str:
         """The text as it is understood: cleaned, Arabizi turned into Arabic letters."""
@@ -78,7 +85,7 @@ class Featuriser:
         self._mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
         self._word.fit(folded)
         self._char.fit(folded)
-        self._sound.fit([sounds(text) for text in folded])
+        self._sound.fit(folded)
         return vectors
 
     def transform(self, texts: Sequence[str], vectors: Vectors | None = None) -> TextFeatures:
@@ -95,7 +102,7 @@ class Featuriser:
                 sparse.csr_matrix(dense * DENSE_WEIGHT),
                 self._word.transform(folded),
                 self._char.transform(folded),
-                self._sound.transform([sounds(text) for text in folded]),
+                self._sound.transform(folded),
             ],
             format="csr",
             dtype=np.float32,
@@ -113,9 +120,20 @@ def sounds(folded: str) -> str:
     return " ".join(skeleton(word) for word in standardise(folded).split())
 
 
+@lru_cache(maxsize=_RECENT)
 def _word_terms(folded: str) -> list[str]:
     words = [_stem(word) for word in standardise(folded).split()]
     return words + [f"{first} {second}" for first, second in pairwise(words)]
+
+
+@lru_cache(maxsize=_RECENT)
+def _char_terms(folded: str) -> list[str]:
+    return _CHARS(folded)
+
+
+@lru_cache(maxsize=_RECENT)
+def _sound_terms(folded: str) -> list[str]:
+    return _SOUND_CHARS(sounds(folded))
 
 
 @lru_cache(maxsize=50_000)
