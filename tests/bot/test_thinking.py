@@ -20,11 +20,10 @@ from core.cache import Cache, LocalCache
 from core.crypto import Vault
 from core.messages import Language
 from core.redis_cache import RedisCache
-from core.redis_connection import RedisConnection
 from faq.index import Match, SearchResult
 from nlu.interpreter import Entity, ParseResult
+from tests.support.forms import FORMS, processes
 from tests.support.minds import entry, real_mind
-from tests.support.redis_server import PATIENCE, namespace
 from tests.support.waiting import eventually
 
 DAY = date(2026, 11, 22)
@@ -104,16 +103,10 @@ def make(understanding: Counting, vault: Vault) -> Iterator[Make]:
         one.close()
 
 
-@pytest.fixture(params=["local", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest.fixture(params=FORMS)
 async def cache(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
-    if request.param == "local":
-        yield LocalCache()
-        return
-    connection = RedisConnection(
-        request.getfixturevalue("redis_url"), namespace=namespace(), timeout=PATIENCE
-    )
-    yield RedisCache(connection)
-    await connection.close()
+    async with processes(request, LocalCache(), RedisCache) as made:
+        yield made()
 
 
 def counted(result: str) -> float:

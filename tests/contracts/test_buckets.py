@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 
 import pytest
 
 from core.buckets import Bucket, Buckets, LocalBuckets
 from core.crypto import Vault
 from core.redis_buckets import RedisBuckets
-from core.redis_connection import RedisConnection
-from tests.support.redis_server import PATIENCE, namespace
+from tests.support.forms import FORMS, processes
 from tests.support.waiting import eventually
 
 #: Tokens in a second of a bucket that regains none while a test runs.
@@ -22,22 +20,11 @@ SLOW = 1 / 3600.0
 Process = Callable[[], Buckets]
 
 
-@pytest.fixture(params=["local", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest.fixture(params=FORMS)
 async def process(request: pytest.FixtureRequest, vault: Vault) -> AsyncIterator[Process]:
     """Gives the buckets as one more process has them; locally there is only one."""
-    if request.param == "local":
-        buckets = LocalBuckets()
-        yield lambda: buckets
-        return
-    url, name = request.getfixturevalue("redis_url"), namespace()
-    async with AsyncExitStack() as stack:
-
-        def one_more() -> Buckets:
-            connection = RedisConnection(url, namespace=name, timeout=PATIENCE)
-            stack.push_async_callback(connection.close)
-            return RedisBuckets(connection, vault)
-
-        yield one_more
+    async with processes(request, LocalBuckets(), lambda one: RedisBuckets(one, vault)) as made:
+        yield made
 
 
 async def test_a_full_bucket_gives_its_size_and_then_the_wait_for_one(process: Process) -> None:

@@ -8,23 +8,16 @@ import pytest
 
 from core.cache import LARGEST, Cache, LocalCache
 from core.redis_cache import RedisCache
-from core.redis_connection import RedisConnection
-from tests.support.redis_server import PATIENCE, namespace
+from tests.support.forms import FORMS, processes
 from tests.support.waiting import eventually
 
 HOUR = 3600.0
 
 
-@pytest.fixture(params=["local", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest.fixture(params=FORMS)
 async def cache(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
-    if request.param == "local":
-        yield LocalCache()
-        return
-    connection = RedisConnection(
-        request.getfixturevalue("redis_url"), namespace=namespace(), timeout=PATIENCE
-    )
-    yield RedisCache(connection)
-    await connection.close()
+    async with processes(request, LocalCache(), RedisCache) as made:
+        yield made()
 
 
 @pytest.mark.parametrize("value", [b"", b"\x00\xff\r\n", "جواز".encode(), b"x" * LARGEST])

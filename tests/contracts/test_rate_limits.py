@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 
 import pytest
 
 from core.crypto import Vault
 from core.messages import Pace
 from core.rates import LocalRateLimits, RateLimits
-from core.redis_connection import RedisConnection
 from core.redis_rates import RedisRateLimits
-from tests.support.redis_server import PATIENCE, namespace
+from tests.support.forms import FORMS, processes
 from tests.support.waiting import eventually
 
 #: A window that does not end while a test runs, in seconds.
@@ -23,22 +21,13 @@ HOUR = 3600.0
 Process = Callable[[], RateLimits]
 
 
-@pytest.fixture(params=["local", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest.fixture(params=FORMS)
 async def process(request: pytest.FixtureRequest, vault: Vault) -> AsyncIterator[Process]:
     """Gives the limits as one more process has them; locally there is only one."""
-    if request.param == "local":
-        limits = LocalRateLimits()
-        yield lambda: limits
-        return
-    url, name = request.getfixturevalue("redis_url"), namespace()
-    async with AsyncExitStack() as stack:
-
-        def one_more() -> RateLimits:
-            connection = RedisConnection(url, namespace=name, timeout=PATIENCE)
-            stack.push_async_callback(connection.close)
-            return RedisRateLimits(connection, vault)
-
-        yield one_more
+    async with processes(
+        request, LocalRateLimits(), lambda one: RedisRateLimits(one, vault)
+    ) as made:
+        yield made
 
 
 async def test_so_many_fit_and_no_more(process: Process) -> None:
