@@ -41,7 +41,7 @@ HOSTILE = {
 def test_bomb_is_refused_at_once(load: Any) -> None:
     started = time.process_time()
     result = load({"passports.yml": BOMB})
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 4
     assert result.knowledge is None
     assert {one.code for one in result.findings} == {"F009"}
     assert [one.line for one in result.findings] == [1, 2]
@@ -70,7 +70,7 @@ def test_hostile_files_end(name: str) -> None:
     started = time.process_time()
     _, found = read_tree(HOSTILE[name].encode(), "x.yml")
     # Two seconds on a quiet machine, at most; the others grow with the square or never end.
-    assert time.process_time() - started < 60
+    assert time.process_time() - started < 20
     assert found == [] or all(one.severity == "error" for one in found)
 
 
@@ -89,7 +89,7 @@ def test_hostile_files_end(name: str) -> None:
 def test_mistakes_without_end(load: Any, text: str) -> None:
     started = time.process_time()
     result = load({"passports.yml": text})
-    assert time.process_time() - started < 90
+    assert time.process_time() - started < 30
     assert result.knowledge is None
     assert 4 <= len(result.findings) <= 201
     assert all(len(str(one)) < 1_000 for one in result.findings)
