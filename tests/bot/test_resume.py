@@ -6,26 +6,22 @@ import re
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
 
-from actions import numbers
-from actions.resume import PER_CONVERSATION, PER_TICKET
 from core.conversations import BOT, HUMAN
-from core.db.tables import ConversationRow, LoginAttemptRow, OutboxRow, TicketPlaceRow, TicketRow
+from core.db.tables import OutboxRow, TicketPlaceRow
 from core.errors import StaleLeaseError
-from core.messages import OutboundMessage
-from tests.support.minds import URGENT, action, answer, intake
+from tests.support.resuming import (
+    LAPTOP,
+    LONG,
+    PASSWORD,
+    PHONE,
+    TABLE,
+    mark,
+    opened,
+    place_of,
+    texts,
+)
 from tests.support.talk import Talk, refs
-
-LONG = "عندي شكوى عن تأخر معاملتي شهرين"
-TABLE = {
-    "سؤال": answer("faq-a"),
-    "خطر": URGENT,
-    LONG: intake("complaint", "faq-a"),
-    "وش صار": action("status"),
-}
-PASSWORD = "a long password"
-PHONE, LAPTOP = "phone", "laptop"
 
 
 @pytest.fixture
@@ -36,40 +32,6 @@ async def talk(script) -> Talk:
 @pytest.fixture
 async def noura(talk: Talk) -> int:
     return (await talk.root.staff.add("نورة", "agent", PASSWORD)).id
-
-
-async def opened(talk: Talk, who: str = PHONE) -> tuple[str, str]:
-    """An urgent ticket of this person (it needs no form): number and code, as they were told."""
-    said = (await talk.say("خطر", who=who))[-1].text
-    number = re.search(r"\d{3}-\d{3}", said)
-    code = re.search(r"\d{4}-\d{4}", said)
-    assert number is not None
-    assert code is not None
-    return number[0], code[0]
-
-
-def texts(said: list[OutboundMessage]) -> list[str]:
-    return [message.text for message in said]
-
-
-async def place_of(talk: Talk, number: str) -> int:
-    async with talk.root.db.read() as session:
-        query = select(TicketRow.conversation_id).where(TicketRow.number == number)
-        return (await session.scalars(query)).one()
-
-
-async def mark(talk: Talk, *where: object, **values: object) -> None:
-    """Change outbox rows, as a platform's word would."""
-    async with talk.root.db.write() as session:
-        await session.execute(update(OutboxRow).where(*where).values(**values))  # type: ignore[arg-type]
-
-
-def other_code(code: str) -> str:
-    return code[:-1] + str((int(code[-1]) + 1) % 10)
-
-
-def free_number(taken: str) -> str:
-    return next(number for number in iter(numbers.draw, "") if number != taken)
 
 
 # -- coming back --------------------------------------------------------------------------------
@@ -304,143 +266,3 @@ async def test_messages_of_other_matters_stay_where_they_are(talk: Talk, noura: 
     await talk.deliver()
     (sent,) = [e for e in talk.channel.sent if e.message.origin.ref == "faq-a"]
     assert sent.address == PHONE
-
-
-# -- who guesses --------------------------------------------------------------------------------
-
-
-async def test_a_wrong_code_and_a_wrong_number_are_answered_alike(talk: Talk) -> None:
-    number, code = await opened(talk)
-    wrong_code = await talk.say(f"{number} {other_code(code)}", who=LAPTOP)
-    no_such = await talk.say(f"{free_number(number)} {code}", who=LAPTOP)
-    assert refs(wrong_code) == refs(no_such) == ["resume_wrong"]
-    assert texts(wrong_code) == texts(no_such)
-    assert await place_of(talk, number) == (await talk.conversation(PHONE)).id
-
-
-async def test_the_code_of_one_ticket_opens_no_other(talk: Talk) -> None:
-    first, code = await opened(talk)
-    second, _ = await opened(talk, "somebody else")
-    assert refs(await talk.say(f"{second} {code}", who=LAPTOP)) == ["resume_wrong"]
-    assert refs(await talk.say(f"{first} {code}", who=LAPTOP))[0] == "resumed"
-
-
-async def test_after_five_guesses_the_right_code_has_to_wait(talk: Talk) -> None:
-    number, code = await opened(talk)
-    for _ in range(PER_CONVERSATION):
-        assert refs(await talk.say(f"{number} 0000 0000", who=LAPTOP)) == ["resume_wrong"]
-        talk.clock.advance(minutes=1)
-    (said,) = await talk.say(f"{number} {code}", who=LAPTOP)
-    assert said.origin.ref == "resume_wait"
-    # The first guess is forgotten an hour after it, and no earlier.
-    talk.clock.advance(minutes=60 - PER_CONVERSATION, seconds=-1)
-    assert refs(await talk.say(f"{number} {code}", who=LAPTOP)) == ["resume_wait"]
-    talk.clock.advance(seconds=1)
-    assert refs(await talk.say(f"{number} {code}", who=LAPTOP))[0] == "resumed"
-
-
-async def test_guesses_from_everywhere_are_counted_for_the_ticket(talk: Talk) -> None:
-    number, code = await opened(talk)
-    for count in range(PER_TICKET):
-        await talk.say(f"{number} {count:04d} 0000", who=f"guesser {count}")
-    assert refs(await talk.say(f"{number} {code}", who=LAPTOP)) == ["resume_wait"]
-    other, its_code = await opened(talk, "somebody else")
-    assert refs(await talk.say(f"{other} {its_code}", who=LAPTOP))[0] == "resumed"
-
-
-async def test_success_forgets_the_guesses_of_the_conversation(talk: Talk) -> None:
-    number, code = await opened(talk)
-    for _ in range(3):
-        for _ in range(PER_CONVERSATION - 1):
-            await talk.say(f"{number} 0000 0000", who=LAPTOP)
-        assert refs(await talk.say(f"{number} {code}", who=LAPTOP))[0] == "resumed"
-    assert len(await talk.rows(LoginAttemptRow)) == 3 * (PER_CONVERSATION - 1)
-
-
-async def test_a_long_message_that_happens_to_hold_such_digits_is_what_it_says(talk: Talk) -> None:
-    number, _ = await opened(talk)
-    text = (
-        "أكتب إليكم بخصوص موضوعي القديم الذي تأخر كثيرًا جدًا منذ الشهر الماضي "
-        f"ورقمه {number} وهاتفي 5512 3456 وشكرًا لكم على الاهتمام"
-    )
-    said = await talk.say(text, who=LAPTOP)
-    assert not {"resume_wrong", "resumed"} & set(refs(said))
-    assert (await talk.inbox())[-1].text == text
-
-
-async def test_under_a_human_wrong_digits_are_words_to_staff(talk: Talk, noura: int) -> None:
-    number, code = await opened(talk)
-    await talk.root.tickets.assign(number, noura, noura)
-    text = f"{number} {other_code(code)}"
-    assert await talk.say(text, who=PHONE) == []
-    assert text in [u.text for u in (await talk.root.tickets.show(number)).conversation]
-    # But they count.
-    assert len(await talk.rows(LoginAttemptRow)) == 2
-
-
-async def test_an_old_ticket_without_a_code_cannot_be_resumed(talk: Talk) -> None:
-    number, code = await opened(talk)
-    async with talk.root.db.write() as session:
-        await session.execute(update(TicketRow).values(code_hash=None))
-    assert refs(await talk.say(f"{number} {code}", who=LAPTOP)) == ["resume_wrong"]
-
-
-# -- the code does not lie around ---------------------------------------------------------------
-
-
-async def test_the_code_is_blanked_right_or_wrong(talk: Talk) -> None:
-    number, code = await opened(talk)
-    await talk.say(f"{number} {other_code(code)}", who=LAPTOP)
-    await talk.say(f"{number} {code}", who=LAPTOP)
-    assert [row.text for row in (await talk.inbox())[-2:]] == [f"{number} ••••-••••"] * 2
-
-
-async def test_logs_do_not_hold_it(talk: Talk, capsys: pytest.CaptureFixture[str]) -> None:
-    number, code = await opened(talk)
-    await talk.say(f"{number} {other_code(code)}", who=LAPTOP)
-    await talk.say(f"{number} {code}", who=LAPTOP)
-    written = "".join(capsys.readouterr())
-    assert "ticket resumed" in written
-    assert "ticket not resumed" in written
-    for secret in (code, code.replace("-", ""), other_code(code), number):
-        assert secret not in written
-
-
-async def test_a_message_that_cannot_be_handled_keeps_no_code(
-    talk: Talk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    number, code = await opened(talk)
-
-    async def broken(*_: object) -> None:
-        raise RuntimeError("on purpose")
-
-    monkeypatch.setattr("actions.moving.move", broken)
-    await talk.accept(f"{number} {code}", who=LAPTOP)
-    for _ in range(5):
-        await talk.handle()
-        talk.clock.advance(minutes=1)
-    assert refs(await talk.deliver()) == ["ticket_opened_unhandled"]
-    new = (await talk.tickets())[-1]
-    assert await talk.statement(new) == f"{number} ••••-••••"
-    assert (await talk.inbox())[-1].text == f"{number} ••••-••••"
-
-
-async def test_status_of_anothers_number_says_how_to_follow_it(talk: Talk) -> None:
-    number, _ = await opened(talk)
-    talk.mind.understanding.table[f"وش صار على {number}"] = action("status", number)  # type: ignore[attr-defined]
-    (said,) = await talk.say(f"وش صار على {number}", who=LAPTOP)
-    assert said.origin.ref == "status_not_yours"
-    assert "رمزه السري" in said.text
-
-
-async def test_the_lease_of_a_place_that_was_left_is_given_back(talk: Talk, noura: int) -> None:
-    """Nothing stays locked: the former conversation goes on with the bot at once."""
-    number, code = await opened(talk)
-    await talk.root.tickets.reply(number, "في الطريق", noura)
-    assert await talk.root.outbox.claim(["test"]) is not None
-    await talk.say(f"{number} {code}", who=LAPTOP)
-    (former,) = await talk.rows(
-        ConversationRow, ConversationRow.id == (await talk.conversation(PHONE)).id
-    )
-    assert former.send_until is None
-    assert refs(await talk.say("سؤال", who=PHONE)) == ["faq-a"]
