@@ -13,8 +13,9 @@ from pydantic_core import ErrorDetails
 
 from faq import schema
 from faq.findings import Words
+from faq.hidden import HIDDEN, hidden_name
 from faq.source_file import LANGUAGES, FieldPath, SourceFile
-from faq.yaml_reader import HIDDEN, Kind, Mapping, Node, Scalar, Sequence, hidden_name
+from faq.yaml_reader import Kind, Mapping, Node, Scalar, Sequence
 
 
 def _data(file: SourceFile, node: Node, path: FieldPath) -> Any:

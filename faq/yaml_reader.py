@@ -10,11 +10,9 @@ from __future__ import annotations
 import codecs
 import io
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Literal
 
 from ruamel.yaml import YAML
@@ -34,29 +32,18 @@ from ruamel.yaml.events import (
 from ruamel.yaml.scanner import Scanner
 
 from faq.findings import Finding, Words, finding
+from faq.hidden import HIDDEN_IN_FILE, hidden_in
 
 #: Limits of one file: bytes, levels, and values (a file of 2 MB written as ours are has some
 #: 30,000 values).
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 20
 MAX_NODES = 100_000
-#: How many invisible characters of one file are named.
-MAX_HIDDEN = 50
 #: How many features that are not allowed are met before the rest of a file is left unread.
 MAX_REFUSED = 100
 
 Kind = Literal["nothing", "boolean", "number", "date"]
 
-#: Characters that no text of ours may hold: control characters (but not the line feed),
-#: embeddings, overrides and isolates of direction, line and paragraph separators, byte order
-#: marks, halves of surrogate pairs. Marks of direction (U+200E, U+200F, U+061C) and joiners
-#: are part of how Arabic, Kurdish and Persian are written.
-HIDDEN = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
-    "\ud800-\udfff]"
-)
-#: The same without the tab, which may stand between two values of a file, though not in a text.
-_HIDDEN_IN_FILE = re.compile(HIDDEN.pattern.replace("\x00-\x09", "\x00-\x08"))
 _INDENTING_TAB = re.compile(r"^ *\t[ \t]*(?=[^ \t\n])", re.MULTILINE)
 
 # What some reader or other of YAML (1.1 or 1.2) takes for something else than a text.
@@ -152,9 +139,9 @@ def read_tree(data: bytes, file: str) -> tuple[Node | None, list[Finding]]:
         return None, [finding("F004", file=file, line=line, offset=skipped + error.start)]
     text = text.replace("\r\n", "\n").replace("\r", "\n")
 
-    found = list(_hidden_in(text, file))
+    found = list(hidden_in(text, file))
     # One place is one mistake: replaced, so that the rest of the file is checked as well.
-    text = _HIDDEN_IN_FILE.sub(" ", text)
+    text = HIDDEN_IN_FILE.sub(" ", text)
     if (tab := _INDENTING_TAB.search(text)) is not None:
         line = text.count("\n", 0, tab.start()) + 1
         count = sum(1 for _ in _INDENTING_TAB.finditer(text))
@@ -162,25 +149,6 @@ def read_tree(data: bytes, file: str) -> tuple[Node | None, list[Finding]]:
         return None, found
     tree, more = _Composer(text, file).run()
     return tree, found + more
-
-
-def hidden_name(char: str) -> Words:
-    """How a finding names an invisible character."""
-    number = f"U+{ord(char):04X}"
-    name = unicodedata.name(char, "control character")
-    return {"en": f"{number} ({name.lower()})", "ar": number}
-
-
-def _hidden_in(text: str, file: str) -> Iterator[Finding]:
-    for match in islice(_HIDDEN_IN_FILE.finditer(text), MAX_HIDDEN):
-        start = text.rfind("\n", 0, match.start()) + 1
-        yield finding(
-            "F011",
-            file=file,
-            line=text.count("\n", 0, match.start()) + 1,
-            column=match.start() - start + 1,
-            name=hidden_name(match.group()),
-        )
 
 
 def _kind(event: ScalarEvent) -> Kind | None:
